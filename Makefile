@@ -1,0 +1,72 @@
+# vstream: `make run` and `make check` are the two commands to know.
+# `make help` lists the others.
+
+VERSION := 0.1.0
+
+SANITIZE ?=
+B        ?= build$(if $(SANITIZE),/asan,)
+PORT     ?= 8080
+RUN_DIR  ?= build/run
+
+CC       ?= cc
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wwrite-strings -Werror
+SANFLAGS := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer,)
+comma    := ,
+OPT      := $(if $(SANITIZE),-O1,-O2)
+CFLAGS   ?= -g $(OPT)
+CPPFLAGS += -D_GNU_SOURCE -DVSTREAM_VERSION='"$(VERSION)"' \
+            -Ingx_vstream_module/core -Iworkers/common -Iworkers/ingest \
+            -Iworkers/ingest/camera
+
+PKGS     := libavformat libavcodec libavutil libswscale libturbojpeg hiredis \
+            jansson libmicrohttpd libcyaml
+LIBS      = $(shell pkg-config --libs $(PKGS)) -lev -lm -lpthread -ldl
+PKGFLAGS  = $(shell pkg-config --cflags $(PKGS))
+
+CORE_SRC   := $(sort $(wildcard ngx_vstream_module/core/*.c))
+COMMON_SRC := $(sort $(wildcard workers/common/*.c))
+INGEST_SRC := $(sort $(wildcard workers/ingest/*.c workers/ingest/camera/*.c))
+MODULE_SRC := $(sort $(wildcard ngx_vstream_module/*.c ngx_vstream_module/*.h \
+                ngx_vstream_module/core/*.c ngx_vstream_module/core/*.h)) config
+
+CORE_OBJ   := $(CORE_SRC:%.c=$(B)/o/%.o)
+INGEST_OBJ := $(COMMON_SRC:%.c=$(B)/o/%.o) $(INGEST_SRC:%.c=$(B)/o/%.o)
+
+MODULE := $(B)/ngx_vstream_module.so
+INGEST := $(B)/vstream-ingest
+
+
+all: $(MODULE) $(INGEST)
+
+# Core is C11 and nothing else: no POSIX, no warnings.
+$(B)/o/ngx_vstream_module/core/%.o: ngx_vstream_module/core/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -pedantic $(WARN) -Wconversion $(SANFLAGS) $(CFLAGS) -fPIC \
+	    -Ingx_vstream_module/core -MMD -MP -c $< -o $@
+
+$(B)/o/workers/%.o: workers/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(SANFLAGS) $(CFLAGS) $(CPPFLAGS) $(PKGFLAGS) \
+	    -MMD -MP -c $< -o $@
+
+$(INGEST): $(INGEST_OBJ) $(CORE_OBJ)
+	$(CC) $(SANFLAGS) $(LDFLAGS) -rdynamic -o $@ $^ $(LIBS)
+
+-include $(CORE_OBJ:.o=.d) $(INGEST_OBJ:.o=.d)
+
+# The module, against the headers and flags of Debian's own nginx.
+NGINX_SRC := /usr/share/nginx/src
+
+$(MODULE): $(MODULE_SRC)
+	@mkdir -p $(B)/nginx
+	cd $(NGINX_SRC) && . ./conf_flags && ./configure "$${NGX_CONF_FLAGS[@]}" \
+	    --builddir=$(abspath $(B)/nginx) --add-dynamic-module=$(CURDIR) \
+	    --with-cc-opt="-g $(OPT) -fvisibility=hidden $(SANFLAGS) -DVSTREAM_VERSION='\"$(VERSION)\"'" \
+	    --with-ld-opt="$(SANFLAGS)" > $(abspath $(B)/nginx/configure.log)
+	$(MAKE) -C $(NGINX_SRC) -f $(abspath $(B)/nginx)/Makefile modules
+	cp $(B)/nginx/ngx_vstream_module.so $@
+
+SHELL := /bin/bash
+
+.PHONY: all
