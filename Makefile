@@ -67,6 +67,23 @@ $(MODULE): $(MODULE_SRC)
 	$(MAKE) -C $(NGINX_SRC) -f $(abspath $(B)/nginx)/Makefile modules
 	cp $(B)/nginx/ngx_vstream_module.so $@
 
+# Cameras for the demo and the tests; never sanitized, they are not ours to test.
+CAMERAS    := $(B)/rtsp_camera $(B)/http_camera
+CAMERA_CC   = $(CC) -std=gnu11 $(WARN) -g -O2 -D_GNU_SOURCE -o $@ $<
+
+cameras: $(CAMERAS)
+
+$(B)/rtsp_camera: t/cameras/rtsp_camera.c
+	@mkdir -p $(@D)
+	$(CAMERA_CC) $(shell pkg-config --cflags --libs gstreamer-rtsp-server-1.0 \
+	    gstreamer-app-1.0 libavformat libavcodec libavutil)
+
+$(B)/http_camera: t/cameras/http_camera.c
+	@mkdir -p $(@D)
+	$(CAMERA_CC) -lmicrohttpd
+
+.PHONY: cameras
+
 SHELL := /bin/bash
 
 .PHONY: all
