@@ -148,8 +148,9 @@ int vstream_schema_frame_channel_read(vstream_slice_t  prefix,
  * take      KEYS lease epoch; ARGV owner, ttl_ms, highest epoch seen.
  *           -> the new epoch as text, or nil if somebody holds the lease.
  * renew     KEYS lease status; ARGV owner, ttl_ms, status_ttl_ms, then field
- *           and value pairs.  -> 1, or 0 if the lease is not the owner's.
- * give_back KEYS lease status; ARGV owner.  -> 1 or 0.
+ *           and value pairs, which become the whole hash; none: it is kept.
+ *           -> 1, or 0 if the lease is not the owner's.
+ * give_back KEYS lease status; ARGV owner.  Deletes both.  -> 1 or 0.
  */
 extern const char vstream_script_take[];
 extern const char vstream_script_renew[];
@@ -158,12 +159,13 @@ extern const char vstream_script_give_back[];
 /*
  * declare   KEYS cameras set; ARGV origin, generation, ids as a JSON array,
  *           news channel, then id and camera JSON pairs.
- *           Writes the origin's cameras and its set, withdraws what the
- *           former set held and this one lacks, leaves cameras of other
- *           origins alone, publishes news of what changed.
- *           -> array: first the number of changes (-1: this generation is
- *           older than the stored one, nothing was written), then the ids
- *           that another origin holds.
+ *           Writes the origin's cameras and its set, withdraws cameras of
+ *           this origin that the set lacks, leaves cameras of other origins
+ *           alone, publishes news of each camera that changed.  Run again
+ *           with the same arguments it writes only what is missing.
+ *           -> array: first the number of cameras changed (-1: this
+ *           generation is older than the stored one, nothing was written),
+ *           then the ids that another origin holds.
  */
 extern const char vstream_script_declare[];
 
