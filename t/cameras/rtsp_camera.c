@@ -338,6 +338,27 @@ auth_add_user(GstRTSPAuth *auth, const mount_t *mount, const char *password)
 }
 
 
+/* So that a test can count who dialled how often. */
+static void
+client_describes(GstRTSPClient *client, GstRTSPContext *context, gpointer data)
+{
+    (void) client, (void) data;
+
+    printf("rtsp_camera: dial for %s\n", context->uri->abspath);
+    fflush(stdout);
+}
+
+
+static void
+client_connected(GstRTSPServer *server, GstRTSPClient *client, gpointer data)
+{
+    (void) server, (void) data;
+
+    g_signal_connect(client, "describe-request", G_CALLBACK(client_describes),
+                     NULL);
+}
+
+
 /*
  * Everybody may ask for a camera; only its user may have it.  So a stranger
  * hears 401 rather than 404, as from a real one.
@@ -405,6 +426,9 @@ server_create(options_t *options)
     server = gst_rtsp_server_new();
     gst_rtsp_server_set_address(server, "127.0.0.1");
     gst_rtsp_server_set_service(server, options->port);
+
+    g_signal_connect(server, "client-connected", G_CALLBACK(client_connected),
+                     NULL);
 
     auth = auth_create(options->methods);
     points = gst_rtsp_server_get_mount_points(server);
