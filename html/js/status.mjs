@@ -1,0 +1,141 @@
+/*
+ * Words for people: what a camera's state and reason mean, and how old a
+ * picture is.  Pure; the words of state and reason are vstream_schema.h's.
+ */
+
+const REASONS = {
+    auth_failed: 'The camera refuses the user name or password.',
+    not_found: 'The camera answers, but has no stream at this address.',
+    refused: 'Nothing answers at the camera’s address: it may be restarting.',
+    timeout: 'The camera does not answer.',
+    unreachable: 'There is no way through the network to the camera.',
+    dns_failed: 'The camera’s host name is not known.',
+    no_video: 'The camera answers, but sends no video.',
+    unsupported_codec: 'The camera sends a kind of video that cannot be read.',
+    protocol_error: 'What the camera sends cannot be understood.',
+    stalled: 'The camera stopped sending pictures.',
+    ended: 'The camera ended its stream.',
+    too_large: 'The camera’s pictures are larger than allowed.',
+    crashed: 'Reading this camera failed; it is started again.',
+    source_denied: 'The server is not allowed to open this camera’s address.',
+    bad_source: 'The camera’s address is not a valid one.',
+    credential_missing: 'The server has no password for this camera.',
+    claimed_twice: 'Two configurations claim this camera; the first keeps it.',
+    no_replica: 'No ingest is running that could take this camera in.',
+};
+
+const STATES = {
+    connecting: { kind: 'waiting', label: 'Connecting' },
+    backing_off: { kind: 'away', label: 'Away' },
+    quarantined: { kind: 'away', label: 'Stopped' },
+    away: { kind: 'away', label: 'Away' },
+};
+
+const LIVE = { kind: 'live', label: 'Live', sentence: '' };
+const UNKNOWN = { kind: 'away', label: 'Away' };
+const AWAY_PICTURE_MS = 1000;
+
+
+/*
+ * Why a camera is not live, as a sentence: by its reason, by what the server
+ * says of it where the reason is a new one, or by its state alone.
+ */
+export function reasonSentence(camera) {
+    if (Object.hasOwn(REASONS, camera.reason)) {
+        return REASONS[camera.reason];
+    }
+
+    if (camera.detail || camera.reason) {
+        return camera.detail || camera.reason;
+    }
+
+    return camera.state === 'connecting' ? 'The camera is being called.'
+                                         : 'Nobody knows why.';
+}
+
+
+/* By the list alone: 'live', 'waiting' or 'away'. */
+export function cameraKind(camera) {
+    if (camera.state === 'streaming') {
+        return camera.stale ? 'waiting' : 'live';
+    }
+
+    return (STATES[camera.state] ?? UNKNOWN).kind;
+}
+
+
+/*
+ * What to say beside a picture: {kind, label, sentence}, kind being 'live',
+ * 'waiting', 'late' or 'away'.  Fresh pictures are believed before the list,
+ * which is up to two seconds older.
+ */
+export function pictureStatus(camera, picture) {
+    const hasPicture = !Number.isNaN(picture.ageMs);
+
+    if (camera.state === 'streaming') {
+        return streamingStatus(hasPicture, picture.late);
+    }
+
+    if (hasPicture && picture.ageMs < AWAY_PICTURE_MS) {
+        return LIVE;
+    }
+
+    return {
+        ...(STATES[camera.state] ?? UNKNOWN),
+        sentence: reasonSentence(camera),
+    };
+}
+
+
+function streamingStatus(hasPicture, isLate) {
+    if (!hasPicture) {
+        return { kind: 'waiting', label: 'Waiting',
+                 sentence: 'The first picture is on its way.' };
+    }
+
+    if (isLate) {
+        return { kind: 'late', label: 'Late',
+                 sentence: 'No new picture arrives at the moment.' };
+    }
+
+    return LIVE;
+}
+
+
+/* "0.1 s", "12 s", "5 min", "3 h", "2 d"; empty where there is no picture. */
+export function ageText(ms) {
+    if (Number.isNaN(ms)) {
+        return '';
+    }
+
+    const seconds = Math.max(0, ms) / 1000;
+
+    if (seconds < 9.95) {
+        return `${seconds.toFixed(1)} s`;
+    }
+
+    if (seconds < 60) {
+        return `${Math.floor(seconds)} s`;
+    }
+
+    if (seconds < 3600) {
+        return `${Math.floor(seconds / 60)} min`;
+    }
+
+    return seconds < 86400 ? `${Math.floor(seconds / 3600)} h`
+                           : `${Math.floor(seconds / 86400)} d`;
+}
+
+
+/* "7 cameras, 2 away". */
+export function summaryText(cameras) {
+    const away = cameras.filter((c) => cameraKind(c) === 'away').length;
+    const count = cameras.length === 1 ? '1 camera'
+                                       : `${cameras.length} cameras`;
+
+    if (cameras.length === 0) {
+        return '';
+    }
+
+    return away === 0 ? `${count}, all well` : `${count}, ${away} away`;
+}
