@@ -149,6 +149,7 @@ export class CameraView {
 
         const query = phone.matches ? `?fps=${FPS_PHONE}` : '';
 
+        this.#picture.ask();
         this.#feed = new Feed(`live/${this.#id}/stream.mjpg${query}`, {
             onPart: (part) => this.#picture.show(part),
             onProblem: () => {},
@@ -191,16 +192,15 @@ export class CameraView {
     #refresh() {
         const status = pictureStatus(this.#camera, this.#picture);
         const age = ageText(this.#picture.ageMs);
-        const isLive = status.kind === 'live';
-        const { parts, camera } = { parts: this.#parts, camera: this.#camera };
+        const parts = this.#parts;
 
         this.#root.dataset.kind = status.kind;
-        setText(parts.name, camera.name);
+        setText(parts.name, this.#camera.name);
         setText(parts.state, status.label);
         setText(parts.age, age);
-        parts.message.hidden = isLive;
+        parts.message.hidden = status.sentence === '';
 
-        if (!isLive) {
+        if (status.sentence) {
             setText(parts.title, status.label);
             setText(parts.sentence, status.sentence);
             setText(parts.detail, this.#detail(status));

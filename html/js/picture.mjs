@@ -33,6 +33,7 @@ export class Picture {
     #decoding = false;
     #waiting = null;
     #newest = null;
+    #askedMs = 0;
     #capturedMs = NaN;
     #intervalMs = 0;
     #life = 0;
@@ -48,15 +49,25 @@ export class Picture {
         return performance.now() - this.#capturedMs;
     }
 
-    /* True where the next picture should have come by now. */
+    /* True while the picture is as new as the stream's pace allows. */
+    get fresh() {
+        return this.ageMs <= this.#patienceMs;
+    }
+
+    /* True where the next picture was asked for and should have come by now. */
     get late() {
-        return this.ageMs > Math.max(LATE_LEAST_MS,
-                                     LATE_INTERVALS * this.#intervalMs);
+        return !this.fresh
+            && performance.now() - this.#askedMs > this.#patienceMs;
     }
 
     /* {width, height} as the camera sent it, or null. */
     get size() {
         return this.#size;
+    }
+
+    /* Pictures are asked for from now on. */
+    ask() {
+        this.#askedMs = performance.now();
     }
 
     /* Takes one part of a stream; may be called faster than it can draw. */
@@ -98,6 +109,10 @@ export class Picture {
         this.#size = null;
         this.#canvas.width = 1;
         this.#canvas.height = 1;
+    }
+
+    get #patienceMs() {
+        return Math.max(LATE_LEAST_MS, LATE_INTERVALS * this.#intervalMs);
     }
 
     async #draw() {

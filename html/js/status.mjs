@@ -32,6 +32,11 @@ const STATES = {
 };
 
 const LIVE = { kind: 'live', label: 'Live', sentence: '' };
+const FIRST = { kind: 'waiting', label: 'Waiting',
+                sentence: 'The first picture is on its way.' };
+const NEXT = { kind: 'waiting', label: 'Waiting', sentence: '' };
+const LATE = { kind: 'late', label: 'Late',
+               sentence: 'No new picture arrives at the moment.' };
 const UNKNOWN = { kind: 'away', label: 'Away' };
 const AWAY_PICTURE_MS = 1000;
 
@@ -65,18 +70,17 @@ export function cameraKind(camera) {
 
 
 /*
- * What to say beside a picture: {kind, label, sentence}, kind being 'live',
- * 'waiting', 'late' or 'away'.  Fresh pictures are believed before the list,
- * which is up to two seconds older.
+ * What to say of a picture: {kind, label, sentence}, kind being 'live',
+ * 'waiting', 'late' or 'away'; the sentence is empty where the picture may
+ * stand alone.  Fresh pictures are believed before the list, which is up to
+ * two seconds older.
  */
 export function pictureStatus(camera, picture) {
-    const hasPicture = !Number.isNaN(picture.ageMs);
-
     if (camera.state === 'streaming') {
-        return streamingStatus(hasPicture, picture.late);
+        return streamingStatus(picture);
     }
 
-    if (hasPicture && picture.ageMs < AWAY_PICTURE_MS) {
+    if (picture.ageMs < AWAY_PICTURE_MS) {
         return LIVE;
     }
 
@@ -87,18 +91,16 @@ export function pictureStatus(camera, picture) {
 }
 
 
-function streamingStatus(hasPicture, isLate) {
-    if (!hasPicture) {
-        return { kind: 'waiting', label: 'Waiting',
-                 sentence: 'The first picture is on its way.' };
+function streamingStatus(picture) {
+    if (picture.fresh) {
+        return LIVE;
     }
 
-    if (isLate) {
-        return { kind: 'late', label: 'Late',
-                 sentence: 'No new picture arrives at the moment.' };
+    if (picture.late) {
+        return LATE;
     }
 
-    return LIVE;
+    return Number.isNaN(picture.ageMs) ? FIRST : NEXT;
 }
 
 

@@ -55,14 +55,13 @@ export class Tile {
     refresh() {
         const status = pictureStatus(this.#camera, this.#picture);
         const age = ageText(this.#picture.ageMs);
-        const isLive = status.kind === 'live';
 
         this.element.dataset.kind = status.kind;
         setText(this.#parts.state, status.label);
         setText(this.#parts.age, age);
-        this.#parts.message.hidden = isLive;
+        this.#parts.message.hidden = status.sentence === '';
 
-        if (!isLive) {
+        if (status.sentence) {
             setText(this.#parts.title, status.label);
             setText(this.#parts.sentence, status.sentence);
             setText(this.#parts.last, age && `Last picture ${age} ago.`);

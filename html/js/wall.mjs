@@ -47,6 +47,7 @@ export class Wall {
     #feed = null;
     #next = null;
     #url = '';
+    #asked = new Set();
     #settling = 0;
     #refreshing = 0;
 
@@ -175,7 +176,12 @@ export class Wall {
             return;
         }
 
+        for (const id of ids.filter((i) => !this.#asked.has(i))) {
+            this.#tiles.get(id).picture.ask();
+        }
+
         this.#url = url;
+        this.#asked = new Set(ids);
         this.#next?.close();
 
         const feed = new Feed(url, {
@@ -220,6 +226,7 @@ export class Wall {
         this.#feed = null;
         this.#next = null;
         this.#url = '';
+        this.#asked.clear();
     }
 
     #key(event) {

@@ -20,9 +20,10 @@ const wordsOf = (kind) => [...schema.matchAll(
     new RegExp(`#define VSTREAM_${kind}_\\w+\\s+"(\\w+)"`, 'g'))]
     .map((m) => m[1]);
 
-const NONE = { ageMs: NaN, late: false };
-const FRESH = { ageMs: 80, late: false };
-const OLD = { ageMs: 60000, late: true };
+const NONE = { ageMs: NaN, fresh: false, late: false };
+const FRESH = { ageMs: 80, fresh: true, late: false };
+const OLD = { ageMs: 60000, fresh: false, late: true };
+const ASKED = { ageMs: 60000, fresh: false, late: false };
 
 
 function camera(fields) {
@@ -77,6 +78,7 @@ test('pictures are believed before the list', () => {
     assert.equal(kind({}, FRESH), 'live');
     assert.equal(kind({ stale: true }, FRESH), 'live');
     assert.equal(kind({}, OLD), 'late');
+    assert.equal(kind({}, ASKED), 'waiting');
     assert.equal(kind({ state: 'backing_off' }, FRESH), 'live');
     assert.equal(kind({ state: 'backing_off' }, OLD), 'away');
     assert.equal(kind({ state: 'connecting' }, OLD), 'waiting');
