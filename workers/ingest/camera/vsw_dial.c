@@ -1,0 +1,138 @@
+/*
+ * Interposed socket calls, see vsw_dial.h.  The kernel is called directly:
+ * dlsym(RTLD_NEXT) would find the same, but could be interposed itself.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vsw_dial.h"
+
+static _Atomic(const vsw_dial_policy_t *) vsw_dial_policy;
+
+static pthread_mutex_t vsw_dial_lock = PTHREAD_MUTEX_INITIALIZER;
+static char            vsw_dial_refused[VSW_DIAL_TEXT_MAX];
+
+
+void
+vsw_dial_activate(const vsw_dial_policy_t *policy)
+{
+    atomic_store(&vsw_dial_policy, policy);
+}
+
+
+bool
+vsw_dial_has_refused(char text[VSW_DIAL_TEXT_MAX])
+{
+    pthread_mutex_lock(&vsw_dial_lock);
+    memcpy(text, vsw_dial_refused, VSW_DIAL_TEXT_MAX);
+    pthread_mutex_unlock(&vsw_dial_lock);
+
+    return text[0] != '\0';
+}
+
+
+static void
+vsw_dial_text(char text[VSW_DIAL_TEXT_MAX], const struct sockaddr *address,
+              socklen_t length)
+{
+    char                       host[INET6_ADDRSTRLEN] = "?";
+    const struct sockaddr_in  *sin = (const struct sockaddr_in *) address;
+    const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *) address;
+
+    if (address->sa_family == AF_INET && length >= sizeof(*sin)) {
+        inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host));
+        snprintf(text, VSW_DIAL_TEXT_MAX, "%s port %u", host,
+                 (unsigned) ntohs(sin->sin_port));
+
+    } else if (address->sa_family == AF_INET6 && length >= sizeof(*sin6)) {
+        inet_ntop(AF_INET6, &sin6->sin6_addr, host, sizeof(host));
+        snprintf(text, VSW_DIAL_TEXT_MAX, "%s port %u", host,
+                 (unsigned) ntohs(sin6->sin6_port));
+
+    } else {
+        snprintf(text, VSW_DIAL_TEXT_MAX, "a local socket");
+    }
+}
+
+
+static int
+vsw_dial_refuse(const struct sockaddr *address, socklen_t length)
+{
+    pthread_mutex_lock(&vsw_dial_lock);
+
+    if (vsw_dial_refused[0] == '\0') {
+        vsw_dial_text(vsw_dial_refused, address, length);
+    }
+
+    pthread_mutex_unlock(&vsw_dial_lock);
+
+    errno = EACCES;
+
+    return -1;
+}
+
+
+static bool
+vsw_dial_passes(const struct sockaddr *address, socklen_t length)
+{
+    const vsw_dial_policy_t *policy = atomic_load(&vsw_dial_policy);
+
+    return policy == NULL || address == NULL ||
+           vsw_dial_is_allowed(policy, address, length);
+}
+
+
+int
+connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    if (!vsw_dial_passes(address, length)) {
+        return vsw_dial_refuse(address, length);
+    }
+
+    return (int) syscall(SYS_connect, fd, address, length);
+}
+
+
+ssize_t
+sendto(int fd, const void *data, size_t size, int flags,
+       const struct sockaddr *address, socklen_t length)
+{
+    if (!vsw_dial_passes(address, length)) {
+        return vsw_dial_refuse(address, length);
+    }
+
+    return syscall(SYS_sendto, fd, data, size, flags, address, length);
+}
+
+
+ssize_t
+sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+    if (!vsw_dial_passes(msg->msg_name, msg->msg_namelen)) {
+        return vsw_dial_refuse(msg->msg_name, msg->msg_namelen);
+    }
+
+    return syscall(SYS_sendmsg, fd, msg, flags);
+}
+
+
+int
+bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+    const vsw_dial_policy_t *policy = atomic_load(&vsw_dial_policy);
+
+    if (policy != NULL && !vsw_bind_is_allowed(policy, address, length)) {
+        return vsw_dial_refuse(address, length);
+    }
+
+    return (int) syscall(SYS_bind, fd, address, length);
+}
