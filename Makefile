@@ -84,6 +84,54 @@ $(B)/http_camera: t/cameras/http_camera.c
 
 .PHONY: cameras
 
+# Unit tests, lint, fuzzing.  `make unit B=build/asan SANITIZE=1` is the same
+# under AddressSanitizer and UndefinedBehaviorSanitizer.
+UNIT_BIN   := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*.c)))
+FUZZ_SRC   := $(filter-out t/fuzz/replay.c,$(sort $(wildcard t/fuzz/*.c)))
+REPLAY_BIN := $(FUZZ_SRC:%.c=$(B)/%)
+FUZZ_BIN   := $(FUZZ_SRC:t/fuzz/%.c=build/fuzz/%)
+MINUTES    ?= 10
+
+TEST_CC     = $(CC) -std=gnu11 $(WARN) $(SANFLAGS) $(CFLAGS) \
+              -Ingx_vstream_module/core -o $@
+FUZZ_CC    := clang -std=gnu11 $(WARN) -g -O1 -Ingx_vstream_module/core \
+              -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+
+$(B)/t/unit/%: t/unit/%.c t/unit/unit.h $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(TEST_CC) $< $(CORE_OBJ) -lcmocka
+
+$(B)/t/fuzz/%: t/fuzz/%.c t/fuzz/replay.c t/fuzz/fuzz.h $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(TEST_CC) $< t/fuzz/replay.c $(CORE_OBJ)
+
+build/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(CORE_SRC)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -o $@ $< $(CORE_SRC)
+
+unit: $(UNIT_BIN) $(REPLAY_BIN)
+	CMOCKA_MESSAGE_OUTPUT=TAP B=$(B) prove \
+	    $(filter-out %/print_script,$(UNIT_BIN)) t/unit/*.t
+
+lint: $(B)/t/unit/print_script
+	B=$(B) prove t/lint/*.t
+
+format:
+	clang-format -i $(shell find ngx_vstream_module workers t -name '*.[ch]')
+
+# What is found stays in build/fuzz; put it into t/fuzz/corpus with its cure.
+fuzz: $(FUZZ_BIN)
+	@set -e; for target in $(FUZZ_BIN); do \
+	    name=$$(basename $$target); echo "fuzzing $$name"; \
+	    mkdir -p build/fuzz/corpus/$$name; \
+	    $$target -max_total_time=$$((60 * $(MINUTES))) -max_len=4096 \
+	        -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=build/fuzz/$$name- \
+	        build/fuzz/corpus/$$name t/fuzz/corpus/$$name; \
+	done
+
+.PHONY: unit lint format fuzz
+
 SHELL := /bin/bash
 
 .PHONY: all

@@ -16,7 +16,6 @@
 #define VSTREAM_JPEG_COMPONENTS_MAX 4
 
 #define VSTREAM_JPEG_SOF0 0xc0
-#define VSTREAM_JPEG_SOF1 0xc1
 #define VSTREAM_JPEG_SOF2 0xc2
 #define VSTREAM_JPEG_DHT  0xc4
 #define VSTREAM_JPEG_SOFF 0xcf
@@ -25,12 +24,9 @@
 #define VSTREAM_JPEG_SOI  0xd8
 #define VSTREAM_JPEG_EOI  0xd9
 #define VSTREAM_JPEG_SOS  0xda
-#define VSTREAM_JPEG_DQT  0xdb
 #define VSTREAM_JPEG_DNL  0xdc
-#define VSTREAM_JPEG_DRI  0xdd
 #define VSTREAM_JPEG_DHP  0xde
 #define VSTREAM_JPEG_EXP  0xdf
-#define VSTREAM_JPEG_APP0 0xe0
 #define VSTREAM_JPEG_APPF 0xef
 #define VSTREAM_JPEG_COM  0xfe
 

@@ -1,0 +1,80 @@
+/*
+ * Sources: what passes holds no literal password, and a placeholder nowhere
+ * but in its user-info.
+ */
+
+#include "fuzz.h"
+
+#include "vstream_source.h"
+
+
+static void check_user_info(const vstream_source_t *source);
+static size_t count_placeholders(vstream_slice_t text);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    vstream_slice_t         text = fuzz_slice(data, size);
+    vstream_source_t        source;
+    vstream_source_result_t result;
+
+    result = vstream_source_read(text, &source);
+    fuzz_check(strlen(vstream_source_result_text(result)) > 0);
+
+    if (result != VSTREAM_SOURCE_OK) {
+        return 0;
+    }
+
+    fuzz_check(size <= VSTREAM_SOURCE_MAX);
+    fuzz_check(fuzz_within(source.scheme, text));
+    fuzz_check(fuzz_within(source.user_info, text));
+    fuzz_check(fuzz_within(source.host, text));
+    fuzz_check(fuzz_within(source.path, text));
+    fuzz_check(fuzz_within(source.credential, source.user_info));
+    fuzz_check(source.path.data + source.path.length == text.data + size);
+
+    fuzz_check((source.host.length > 0)
+               == (source.kind == VSTREAM_SOURCE_RTSP
+                   || source.kind == VSTREAM_SOURCE_HTTP));
+    fuzz_check(source.kind != VSTREAM_SOURCE_FILE
+               || source.path.data[0] == '/');
+    fuzz_check(count_placeholders(text) == (source.credential.length > 0));
+
+    check_user_info(&source);
+
+    return 0;
+}
+
+
+static void
+check_user_info(const vstream_source_t *source)
+{
+    vstream_slice_t info = source->user_info;
+    const char     *colon;
+    size_t          password;
+
+    colon = info.length ? memchr(info.data, ':', info.length) : NULL;
+
+    if (colon == NULL) {
+        return;
+    }
+
+    password = (size_t) (info.data + info.length - colon - 1);
+    fuzz_check(password == (source->credential.length > 0
+                                ? source->credential.length + 3
+                                : 0));
+}
+
+
+static size_t
+count_placeholders(vstream_slice_t text)
+{
+    size_t i, count = 0;
+
+    for (i = 0; i + 1 < text.length; i++) {
+        count += text.data[i] == '$' && text.data[i + 1] == '{';
+    }
+
+    return count;
+}
