@@ -84,6 +84,18 @@ $(B)/http_camera: t/cameras/http_camera.c
 
 .PHONY: cameras
 
+# The local stack and the whole suite; conf/local/run says what it does.
+LOCAL := PORT="$(PORT)" RUN_DIR="$(RUN_DIR)" B="$(B)" conf/local/run
+
+run stop status media:
+	@$(LOCAL) $(patsubst run,start,$@)
+
+# All that `make run` and `make check` need of Debian.
+packages:
+	@$(LOCAL) packages gateway cameras checks
+
+.PHONY: run stop status media packages
+
 # Unit tests, lint, fuzzing.  `make unit B=build/asan SANITIZE=1` is the same
 # under AddressSanitizer and UndefinedBehaviorSanitizer.
 UNIT_BIN   := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*.c)))

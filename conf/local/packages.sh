@@ -1,0 +1,110 @@
+# The Debian packages that vstream needs, in the groups in which they are
+# installed: the first picture waits for the first group alone.
+
+PACKAGES_GATEWAY="gcc libc6-dev make pkg-config nginx nginx-dev redis-server
+    libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
+    libturbojpeg0-dev libhiredis-dev libjansson-dev libmicrohttpd-dev
+    libcyaml-dev libev-dev"
+
+PACKAGES_CAMERAS="ffmpeg libgstrtspserver-1.0-dev
+    libgstreamer-plugins-base1.0-dev gstreamer1.0-plugins-base
+    gstreamer1.0-plugins-good"
+
+PACKAGES_CHECKS="libcmocka-dev clang-14 libclang-rt-14-dev clang-format-14
+    chromium nodejs openssl prometheus libio-socket-ssl-perl nghttp2-client
+    procps iproute2 curl"
+
+
+# packages_missing PACKAGE...: those of them that are not installed.
+packages_missing() {
+    local package state
+
+    dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2> /dev/null |
+        while read -r package state; do
+            [ "$state" != installed ] || echo "$package"
+        done | sort -u | comm -13 - <(printf '%s\n' "$@" | sort -u)
+}
+
+
+# What apt says of its progress, in a few words.
+packages_detail() {
+    local kind percent
+
+    IFS=: read -r kind _ percent _ < <(
+        tail -n 5 "$1" | grep -aE '^(pm|dl)status:' | tail -n 1)
+
+    case $kind in
+        dlstatus) echo "download ${percent%.*} %" ;;
+        pmstatus) echo "installation ${percent%.*} %" ;;
+    esac
+}
+
+
+# Whether root can be had; asks for sudo's password where it must.
+packages_may_install() {
+    [ "$(id -u)" = 0 ] && return 0
+    command -v sudo > /dev/null || return 1
+    sudo -n true 2> /dev/null && return 0
+    [ -t 0 ] && echo "sudo, to install Debian packages:" && sudo -v
+}
+
+
+# Runs install-packages as root, with the packages in $@.
+packages_install() {
+    local script="$ROOT/conf/local/install-packages"
+
+    if [ "$(id -u)" = 0 ]; then
+        bash "$script" "$@"
+    else
+        sudo -n bash "$script" "$@"
+    fi
+}
+
+
+# Why the installation that wrote the log $1 failed, in one sentence.
+packages_refusal() {
+    local lost
+
+    lost=$(sed -n 's/^E: Unable to locate package //p
+        s/^E: Package .\(.*\). has no installation candidate$/\1/p' "$1" |
+        tr '\n' ' ')
+
+    if grep -qaE 'Could not resolve|Temporary failure|Could not connect|Failed to fetch' "$1"; then
+        echo "these Debian packages are missing, and the network that they" \
+            "come from cannot be reached: $MISSING"
+    elif [ -n "$lost" ]; then
+        echo "Debian's package lists do not have ${lost% }: vstream is made" \
+            "for Debian 12, and /etc/apt names where packages come from"
+    else
+        echo "apt-get failed to install $MISSING; all it said is in $1"
+    fi
+}
+
+
+# packages_need TEXT PACKAGE...: installs what is missing, or dies.
+packages_need() {
+    local text=$1 log="$RUN_DIR/logs/packages.log"
+    shift
+
+    command -v apt-get > /dev/null ||
+        die "no apt-get here: vstream is made for Debian 12"
+
+    MISSING=$(packages_missing "$@" | tr '\n' ' ')
+    MISSING=${MISSING% }
+    if [ -z "$MISSING" ]; then
+        step_done "$text" "all here"
+        return
+    fi
+
+    packages_may_install ||
+        die "Debian packages are missing, and to install them takes root or \
+sudo: apt-get install --no-install-recommends $MISSING"
+
+    STEP_DETAIL=packages_detail
+    # shellcheck disable=SC2086
+    step "$text" "$log" packages_install $MISSING || {
+        log_show "$log" 6
+        die "$(packages_refusal "$log")"
+    }
+    STEP_DETAIL=
+}
