@@ -41,7 +41,7 @@ cameras_are_ready() {
 camera_line() {
     case $1 in
         pattern)
-            echo "test: name='Test pattern' fps=30 width=1280"
+            echo "test: 'name=Test pattern' fps=30 width=1280"
             ;;
         portraits)
             echo "rtsp://127.0.0.1:$PORT_PORTRAITS/portraits name=Portraits"
