@@ -191,7 +191,7 @@ function goBack() {
 
 /* Replaces the address, so that "back" still leads to the wall. */
 function goAside(step) {
-    const at = cameras.findIndex((c) => c.id === view.id);
+    const at = cameras.findIndex((c) => c.id === shownCamera());
 
     if (cameras.length > 1) {
         const to = (at + step + cameras.length) % cameras.length;

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --test-reporter=tap
+#!/usr/bin/env -S node --test-reporter=./t/lib/tap.mjs
 /*
  * The page's reader of multipart streams, fed whole and byte by byte, and at
  * its limits; and the size of a JPEG.

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --test-reporter=tap
+#!/usr/bin/env -S node --test-reporter=./t/lib/tap.mjs
 /*
  * The page's words: every state and reason of the contract has a sentence of
  * its own, and a list from the server is read as a stranger's.
