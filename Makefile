@@ -84,18 +84,6 @@ $(B)/http_camera: t/cameras/http_camera.c
 
 .PHONY: cameras
 
-# The local stack and the whole suite; conf/local/run says what it does.
-LOCAL := PORT="$(PORT)" RUN_DIR="$(RUN_DIR)" B="$(B)" conf/local/run
-
-run stop status media:
-	@$(LOCAL) $(patsubst run,start,$@)
-
-# All that `make run` and `make check` need of Debian.
-packages:
-	@$(LOCAL) packages gateway cameras checks
-
-.PHONY: run stop status media packages
-
 # Unit tests, lint, fuzzing.  `make unit B=build/asan SANITIZE=1` is the same
 # under AddressSanitizer and UndefinedBehaviorSanitizer.
 UNIT_BIN   := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*.c)))
@@ -143,6 +131,71 @@ fuzz: $(FUZZ_BIN)
 	done
 
 .PHONY: unit lint format fuzz
+
+# The local stack and the whole suite; conf/local/run says what it does.
+LOCAL := PORT="$(PORT)" RUN_DIR="$(RUN_DIR)" B="$(B)" \
+         SANITIZE="$(SANITIZE)" conf/local/run
+TESTS  = $(filter-out %/print_script,$(UNIT_BIN)) $(sort $(wildcard \
+             t/unit/*.t t/unit/*.t.mjs t/lint/*.t t/http/*.t t/workers/*.t \
+             t/e2e/*.t.mjs))
+
+run stop status media:
+	@$(LOCAL) $(patsubst run,start,$@)
+
+# All that `make run` and `make check` need of Debian.
+packages:
+	@$(LOCAL) packages gateway cameras checks
+
+# One call of prove, whose last lines are the verdict.
+check: packages
+	@$(MAKE) --no-print-directory test-programs media
+	@B=$(B) SANITIZE=$(SANITIZE) prove $(TESTS)
+
+test-programs: all cameras $(UNIT_BIN) $(REPLAY_BIN)
+
+# Debian's nginx loads a sanitized module only after the sanitizer itself.
+check-asan:
+	@$(MAKE) --no-print-directory check SANITIZE=1 \
+	    VSTREAM_PRELOAD="$$($(CC) -print-file-name=libasan.so)"
+
+# A machine as a stranger has it, in a folder; as root.
+check-bare:
+	@t/bare/machine create build/bare
+	@t/bare/machine run build/bare make check
+
+install: all
+	install -D -m 644 $(MODULE) \
+	    $(DESTDIR)/usr/lib/nginx/modules/ngx_vstream_module.so
+	install -D -m 755 $(INGEST) $(DESTDIR)/usr/bin/vstream-ingest
+	install -D -m 644 conf/ingest.example.yaml \
+	    $(DESTDIR)/etc/vstream/ingest.yaml.example
+	install -D -m 644 -t $(DESTDIR)/usr/share/vstream/conf conf/*.conf
+	install -D -m 644 -t $(DESTDIR)/lib/systemd/system conf/systemd/*.service
+	mkdir -p $(DESTDIR)/usr/share/vstream
+	cp -r --no-preserve=ownership html README.md LICENSE \
+	    $(DESTDIR)/usr/share/vstream
+
+help:
+	@echo 'make run         installs, builds and runs the demo: http://127.0.0.1:$(PORT)/'
+	@echo '                 PORT=8080 and RUN_DIR=build/run tell two runs apart'
+	@echo 'make stop        ends it'
+	@echo 'make status      what runs, and how the cameras are'
+	@echo 'make check       the whole test suite, with all that it needs'
+	@echo 'make check-asan  the same under AddressSanitizer and UBSan'
+	@echo 'make check-bare  the same on a fresh Debian in build/bare (root)'
+	@echo 'make unit        unit tests alone'
+	@echo 'make lint        style, layers and documentation'
+	@echo 'make format      writes the typography of .clang-format'
+	@echo 'make fuzz        fuzzes the parsers, MINUTES=10 each'
+	@echo 'make packages    installs what the above need of Debian'
+	@echo 'make install     module, vstream-ingest, page, examples; DESTDIR='
+	@echo 'make clean       removes build/'
+
+clean:
+	rm -rf build
+
+.PHONY: run stop status media packages check test-programs check-asan \
+        check-bare install help clean
 
 SHELL := /bin/bash
 

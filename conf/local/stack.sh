@@ -83,8 +83,8 @@ start_nginx() {
     local main="daemon off;"
 
     [ "$(id -u)" != 0 ] || main+=" user root;"
-    process_start nginx "$(command -v nginx || echo /usr/sbin/nginx)" \
-        -p "$RUN_DIR" -e "$RUN_DIR/logs/error.log" -c "$RUN_DIR/nginx.conf" \
+    process_start nginx env ${VSTREAM_PRELOAD:+"LD_PRELOAD=$VSTREAM_PRELOAD"} \
+        "$(command -v nginx || echo /usr/sbin/nginx)" -p "$RUN_DIR" -e "$RUN_DIR/logs/error.log" -c "$RUN_DIR/nginx.conf" \
         -g "$main"
 }
 
