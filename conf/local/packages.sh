@@ -76,6 +76,7 @@ packages_refusal() {
         echo "Debian's package lists do not have ${lost% }: vstream is made" \
             "for Debian 12, and /etc/apt names where packages come from"
     else
+        log_show "$1" 6
         echo "apt-get failed to install $MISSING; all it said is in $1"
     fi
 }
@@ -102,9 +103,7 @@ sudo: apt-get install --no-install-recommends $MISSING"
 
     STEP_DETAIL=packages_detail
     # shellcheck disable=SC2086
-    step "$text" "$log" packages_install $MISSING || {
-        log_show "$log" 6
+    step "$text" "$log" packages_install $MISSING ||
         die "$(packages_refusal "$log")"
-    }
     STEP_DETAIL=
 }

@@ -80,12 +80,14 @@ start_ingest-b() {
 
 # Its workers are the user who runs this: they read html/ and the sockets.
 start_nginx() {
-    local main="daemon off;"
+    local nginx main="daemon off;"
 
+    nginx=$(command -v nginx || echo /usr/sbin/nginx)
     [ "$(id -u)" != 0 ] || main+=" user root;"
-    process_start nginx env ${VSTREAM_PRELOAD:+"LD_PRELOAD=$VSTREAM_PRELOAD"} \
-        "$(command -v nginx || echo /usr/sbin/nginx)" -p "$RUN_DIR" -e "$RUN_DIR/logs/error.log" -c "$RUN_DIR/nginx.conf" \
-        -g "$main"
+
+    process_start nginx env ${VSTREAM_PRELOAD:+LD_PRELOAD="$VSTREAM_PRELOAD"} \
+        "$nginx" -p "$RUN_DIR" -e "$RUN_DIR/logs/error.log" \
+        -c "$RUN_DIR/nginx.conf" -g "$main"
 }
 
 
@@ -164,7 +166,7 @@ stack_explain() {
 stack_follow() {
     local line who=run
 
-    tail -n 0 -F "$RUN_DIR"/logs/{error,ingest-a,ingest-b,redis}.log \
+    tail --pid=$$ -n 0 -F "$RUN_DIR"/logs/{error,ingest-a,ingest-b,redis}.log \
         2> /dev/null |
         while read -r line; do
             case $line in
