@@ -137,7 +137,7 @@ LOCAL := PORT="$(PORT)" RUN_DIR="$(RUN_DIR)" B="$(B)" \
          SANITIZE="$(SANITIZE)" conf/local/run
 TESTS  = $(filter-out %/print_script,$(UNIT_BIN)) $(sort $(wildcard \
              t/unit/*.t t/unit/*.t.mjs t/lint/*.t t/http/*.t t/workers/*.t \
-             t/e2e/*.t.mjs))
+             t/e2e/*.t t/e2e/*.t.mjs))
 
 run stop status media:
 	@$(LOCAL) $(patsubst run,start,$@)

@@ -140,15 +140,20 @@ cameras_detail() {
 }
 
 
-# What the page would show, as a table.
+# What the page shows, as a table.
 cameras_status() {
-    http_get /api/v1/status "$RUN_DIR/data/status" || {
-        echo "no answer from $URL"
+    local answer=$RUN_DIR/data/cameras.json
+
+    http_get /api/v1/cameras "$answer" || {
+        echo "no answer from $URL/"
         return 1
     }
 
     perl -MJSON::PP -0777 -ne '
-        my $all = decode_json($_);
-        printf "%-10s %-12s %s\n", $_->{id}, $_->{state}, $_->{reason} // ""
-            for @{ $all->{cameras} };' "$RUN_DIR/data/status"
+        for my $c (@{ decode_json($_)->{cameras} }) {
+            my $size = $c->{width} ? "$c->{width}x$c->{height}" : "";
+            my $why = join ": ", grep { length } @$c{qw(reason detail)};
+            printf "%-10s %-12s %-9s %s viewers%s\n", @$c{qw(id state)},
+                $size, $c->{viewers} // 0, length $why ? "  $why" : "";
+        }' "$answer"
 }
