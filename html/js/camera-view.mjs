@@ -16,6 +16,7 @@ const phone = matchMedia('(max-width: 40rem)');
 
 const GONE = {
     name: '', state: 'away', reason: '', codec: '', owner: '',
+    claimedTwice: '',
     detail: 'There is no camera of this name, or no longer.',
     width: 0, height: 0, fps: 0, kbps: 0, viewers: 0,
 };
@@ -54,6 +55,7 @@ export class CameraView {
     #camera = GONE;
     #active = false;
     #feed = null;
+    #problem = null;
     #refreshing = 0;
 
     constructor(root) {
@@ -152,13 +154,14 @@ export class CameraView {
         this.#picture.ask();
         this.#feed = new Feed(`live/${this.#id}/stream.mjpg${query}`, {
             onPart: (part) => this.#picture.show(part),
-            onProblem: () => {},
+            onProblem: (problem) => { this.#problem = problem; },
         });
     }
 
     #closeFeed() {
         this.#feed?.close();
         this.#feed = null;
+        this.#problem = null;
     }
 
     #address() {
@@ -202,12 +205,18 @@ export class CameraView {
 
         if (status.sentence) {
             setText(parts.title, status.label);
-            setText(parts.sentence, status.sentence);
+            setText(parts.sentence, this.#sentence(status));
             setText(parts.detail, this.#detail(status));
             setText(parts.last, age && `Last picture ${age} ago.`);
         }
 
         this.#facts();
+    }
+
+    /* Why a camera that is well brings no pictures here. */
+    #sentence(status) {
+        return this.#camera.state === 'streaming' && this.#problem
+            ? this.#problem.detail || this.#problem.title : status.sentence;
     }
 
     /* The server's own words, where the sentence is not already those. */
@@ -224,6 +233,7 @@ export class CameraView {
         this.#fact('rate', rateText(camera));
         this.#fact('viewers', camera.viewers ? String(camera.viewers) : '');
         this.#fact('owner', camera.owner);
+        this.#fact('claimed', camera.claimedTwice);
         this.#fact('id', this.#id);
     }
 

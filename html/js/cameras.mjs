@@ -8,6 +8,7 @@ import { readProblem } from './problem.mjs';
 const POLL_MS = 2000;
 const RETRY_MS = 1000;
 const ANSWER_MS = 5000;
+const byName = new Intl.Collator('en', { numeric: true });
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 
@@ -31,6 +32,7 @@ function readCamera(entry) {
         detail: text(entry.detail),
         codec: text(entry.codec),
         owner: text(entry.owner),
+        claimedTwice: text(entry.claimed_twice),
         width: number(entry.width),
         height: number(entry.height),
         fps: number(entry.fps),
@@ -41,11 +43,14 @@ function readCamera(entry) {
 }
 
 
+/* Sorted by name; the server's order is none. */
 export function readCameras(body) {
     const entries = Array.isArray(body?.cameras) ? body.cameras : [];
 
     return entries.filter((e) => typeof e?.id === 'string' && ID.test(e.id))
-        .map(readCamera);
+        .map(readCamera)
+        .sort((a, b) => byName.compare(a.name, b.name)
+                        || (a.id < b.id ? -1 : 1));
 }
 
 

@@ -74,6 +74,11 @@ export class Picture {
     show(part) {
         const id = readFrameId(part);
 
+        /* A placeholder is nobody's picture: the page has words for that. */
+        if (id?.epoch === 0) {
+            return;
+        }
+
         /* The same again, or one that a former connection still brought. */
         if (!isNewer(id, this.#newest)) {
             return;

@@ -85,11 +85,11 @@ test('a link opens it, arrows change it, Escape leaves it', async () => {
     const page = await open('#/camera/clock');
 
     await waitForLarge(page, 'clock', 'live');
-    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowLeft');
     await page.waitForURL(`${stack.url}#/camera/slow`);
     await waitForLarge(page, 'slow', 'live');
-    await page.keyboard.press('ArrowLeft');
-    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowRight');
     await page.waitForURL(`${stack.url}#/camera/gate`);
     await page.keyboard.press('Escape');
     await page.waitForSelector('#wall:not([hidden])');
@@ -106,7 +106,7 @@ test('the back button goes back to the wall in one step', async () => {
     await waitForKind(page, 'clock', 'live');
     await page.click('[data-camera="clock"] a');
     await waitForLarge(page, 'clock', 'live');
-    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowLeft');
     await waitForLarge(page, 'slow', 'live');
     await page.goBack();
     await page.waitForSelector('#wall:not([hidden])');
@@ -132,7 +132,7 @@ test('full screen by key and button', async () => {
     await isFull(false);
     await page.click('[data-part="full"]');
     await isFull(true);
-    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowLeft');
     await waitForLarge(page, 'slow', 'live');
     await isFull(true);
     await closePage(page);

@@ -107,15 +107,25 @@ test('the summary counts', () => {
 });
 
 
+test('the list is sorted by name, numbers by value', () => {
+    const cameras = [['c', 'Yard 10'], ['b', 'yard 2'], ['z', 'Attic'],
+                     ['k', 'Attic'], ['a', '']]
+        .map(([id, name]) => ({ id, name }));
+
+    assert.deepEqual(readCameras({ cameras }).map((c) => c.id),
+                     ['a', 'k', 'z', 'b', 'c']);
+});
+
+
 test('a list with wrong types gives cameras with right ones', () => {
     const cameras = readCameras({ cameras: [
         { id: 'a', name: 7, fps: '12', kbps: NaN, stale: 'yes', state: null },
         { id: '../x' }, { id: 5 }, null, { id: 'b', name: '<b>', fps: 12 },
     ] });
 
-    assert.deepEqual(cameras.map((c) => c.id), ['a', 'b']);
-    assert.deepEqual(cameras.map((c) => c.name), ['a', '<b>']);
-    assert.deepEqual(cameras.map((c) => c.fps), [0, 12]);
+    assert.deepEqual(cameras.map((c) => c.id), ['b', 'a']);
+    assert.deepEqual(cameras.map((c) => c.name), ['<b>', 'a']);
+    assert.deepEqual(cameras.map((c) => c.fps), [12, 0]);
     assert.deepEqual(cameras.map((c) => c.stale), [false, false]);
     assert.deepEqual(readCameras(null), []);
     assert.deepEqual(readCameras({ cameras: {} }), []);
