@@ -2,6 +2,7 @@
  * CONFIGURE, see vsw_camera_config.h.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "vsw_camera_config.h"
@@ -112,7 +113,8 @@ vsw_camera_config_unpack(vsw_camera_config_t *config, json_error_t *error)
     if (vsw_secrets_read(&config->mask, secrets) != VSTREAM_OK ||
         vsw_networks_read(&config->dial, allow) != VSTREAM_OK ||
         vsw_file_roots_read(config, roots) != VSTREAM_OK) {
-        strcpy(error->text, "a list is too long or holds what it may not");
+        snprintf(error->text, sizeof(error->text),
+                 "a list is too long or holds what it may not");
         return VSTREAM_ERROR;
     }
 

@@ -115,7 +115,7 @@ vsw_network_read(vsw_network_t *network, const char *text)
         return VSTREAM_ERROR;
     }
 
-    strcpy(copy, text);
+    memcpy(copy, text, strlen(text) + 1);
     slash = strchr(copy, '/');
     if (slash != NULL) {
         *slash++ = '\0';

@@ -5,7 +5,7 @@
  * consecutive.  The newest keyframe has a reference of its own as well, so it
  * outlives the units around it.  `cursor` is the serial that the attached
  * taker wants next; while it waits for a keyframe above `wait_above`, cursor
- * means nothing.
+ * means nothing, but where it was when it lost its place is in `lost`.
  */
 
 #include <pthread.h>
@@ -35,6 +35,7 @@ struct vsw_unit_ring_s {
     bool            is_attached;
     bool            is_waiting; /* for a keyframe */
     uint64_t        wait_above;
+    uint64_t        lost; /* 0: it did not */
     uint64_t        cursor;
 };
 
@@ -261,6 +262,7 @@ vsw_unit_ring_attach(vsw_unit_ring_t *ring)
     ring->is_attached = true;
     ring->is_waiting = true;
     ring->wait_above = 0;
+    ring->lost = 0;
 
     pthread_mutex_unlock(&ring->lock);
 }
@@ -286,30 +288,39 @@ vsw_unit_ring_oldest(const vsw_unit_ring_t *ring)
 }
 
 
-/* Sends the cursor to the next keyframe, if it has lost its place. */
-static void
-vsw_unit_ring_catch_up(vsw_unit_ring_t *ring)
+/* Has the cursor lost its place, or fallen too far behind? */
+static bool
+vsw_unit_ring_is_lost(vsw_unit_ring_t *ring)
 {
     uint64_t     oldest = vsw_unit_ring_oldest(ring);
     vsw_entry_t *entry;
 
-    if (ring->is_waiting || ring->cursor > ring->newest.serial) {
-        return;
+    if (ring->cursor > ring->newest.serial) {
+        return false;
     }
 
     if (ring->cursor < oldest) {
-        ring->is_waiting = true;
-        ring->wait_above = ring->cursor - 1;
-        return;
+        return true;
     }
 
     entry = vsw_unit_ring_at(ring, (size_t) (ring->cursor - oldest));
 
-    if (ring->key.unit.serial > ring->cursor &&
-        ring->newest.t_us - entry->unit.t_us > VSW_UNIT_RING_LAG_MAX_US) {
-        ring->is_waiting = true;
-        ring->wait_above = ring->cursor - 1;
+    return ring->key.unit.serial > ring->cursor &&
+           ring->newest.t_us - entry->unit.t_us > VSW_UNIT_RING_LAG_MAX_US;
+}
+
+
+/* Sends a cursor that is lost to the next keyframe. */
+static void
+vsw_unit_ring_catch_up(vsw_unit_ring_t *ring)
+{
+    if (ring->is_waiting || !vsw_unit_ring_is_lost(ring)) {
+        return;
     }
+
+    ring->is_waiting = true;
+    ring->lost = ring->cursor;
+    ring->wait_above = ring->cursor - 1;
 }
 
 
@@ -326,11 +337,12 @@ vsw_unit_ring_take_key(vsw_unit_ring_t *ring, AVPacket *packet,
     }
 
     *unit = ring->key.unit;
-    *skipped = ring->wait_above > 0 ? key - ring->wait_above - 1 : 0;
+    *skipped = ring->lost > 0 ? key - ring->lost : 0;
 
     /* what follows the keyframe may be gone: then wait for the next one */
     ring->cursor = key + 1;
     ring->wait_above = key;
+    ring->lost = 0;
     ring->is_waiting = vsw_unit_ring_oldest(ring) > key + 1;
 
     return VSTREAM_OK;

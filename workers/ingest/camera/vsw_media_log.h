@@ -1,0 +1,33 @@
+/*
+ * What the media libraries have to say: warnings and errors are caught,
+ * masked, held to a rate and kept for the main thread, which sends them over
+ * the link.  Nothing of it goes to stderr.
+ */
+
+#ifndef VSW_MEDIA_LOG_H
+#define VSW_MEDIA_LOG_H
+
+#include <stdbool.h>
+
+#include "vsw_mask.h"
+
+#define VSW_MEDIA_LOG_TEXT_MAX 320
+
+
+typedef struct {
+    bool is_error; /* else a warning */
+    char text[VSW_MEDIA_LOG_TEXT_MAX];
+} vsw_media_log_line_t;
+
+
+/* Once; `mask` must live as long as the process. */
+void vsw_media_log_start(const vsw_mask_t *mask);
+
+/* The oldest line not taken yet; false: none. */
+bool vsw_media_log_take(vsw_media_log_line_t *line);
+
+/* The newest error, for the detail of a failure; empty if there was none. */
+void vsw_media_log_last_error(char text[VSW_MEDIA_LOG_TEXT_MAX]);
+
+
+#endif /* VSW_MEDIA_LOG_H */

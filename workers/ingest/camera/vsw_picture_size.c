@@ -1,0 +1,41 @@
+/*
+ * Sizes, see vsw_picture_size.h.
+ */
+
+#include "vsw_picture_size.h"
+
+#define VSW_HEIGHT_MAX 65500 /* libjpeg's own bound */
+
+
+vsw_size_t
+vsw_picture_size(vsw_size_t source, uint32_t sar_num, uint32_t sar_den,
+                 uint32_t width)
+{
+    double     height;
+    vsw_size_t size = source;
+
+    if (width == 0) {
+        return size;
+    }
+
+    if (sar_num == 0 || sar_den == 0) {
+        sar_num = sar_den = 1;
+    }
+
+    height = (double) width * source.height * sar_den /
+             ((double) source.width * sar_num);
+
+    size.width = width;
+
+    if (height < 2) {
+        size.height = 2;
+
+    } else if (height > VSW_HEIGHT_MAX) {
+        size.height = VSW_HEIGHT_MAX;
+
+    } else {
+        size.height = (uint32_t) (height / 2 + 0.5) * 2;
+    }
+
+    return size;
+}

@@ -1,0 +1,277 @@
+/*
+ * The reader thread, see vsw_reader.h.  All that both threads touch stands in
+ * `report` and `meter`, under the lock.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <libavutil/time.h>
+
+#include "vsw_reader.h"
+
+/*
+ * Before the second access unit nobody knows how far apart they are: a camera
+ * of one picture in some seconds gets the time to show it.
+ */
+#define VSW_STALL_UNKNOWN_US 10000000
+
+
+struct vsw_reader_s {
+    const vsw_camera_config_t *config;
+    vsw_unit_ring_t           *ring;
+    vsw_source_t              *source;
+    int                        event;
+    atomic_bool                is_eager;
+    pthread_t                  thread;
+    pthread_mutex_t            lock;
+    vsw_report_t               report;
+    vsw_meter_t                meter;
+};
+
+
+static void *vsw_reader_main(void *data);
+
+
+static int
+vsw_reader_start(vsw_reader_t *reader)
+{
+    reader->report.since_us = av_gettime_relative();
+    reader->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pthread_mutex_init(&reader->lock, NULL);
+
+    if (reader->event == -1 ||
+        pthread_create(&reader->thread, NULL, vsw_reader_main, reader) != 0) {
+        return VSTREAM_ERROR;
+    }
+
+    return VSTREAM_OK;
+}
+
+
+vsw_reader_t *
+vsw_reader_create(const vsw_camera_config_t *config, vsw_unit_ring_t *ring,
+                  vsw_failure_t *failure)
+{
+    vsw_reader_t *reader;
+
+    reader = calloc(1, sizeof(*reader));
+    if (reader == NULL) {
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
+        return NULL;
+    }
+
+    reader->config = config;
+    reader->ring = ring;
+    reader->source = vsw_source_create(config, failure);
+
+    if (reader->source == NULL) {
+        free(reader);
+        return NULL;
+    }
+
+    if (vsw_reader_start(reader) != VSTREAM_OK) {
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
+        vsw_source_destroy(reader->source);
+        free(reader);
+        return NULL;
+    }
+
+    return reader;
+}
+
+
+int
+vsw_reader_fd(const vsw_reader_t *reader)
+{
+    return reader->event;
+}
+
+
+void
+vsw_reader_fd_clear(vsw_reader_t *reader)
+{
+    uint64_t count;
+
+    (void) !read(reader->event, &count, sizeof(count));
+}
+
+
+static void
+vsw_reader_wake(vsw_reader_t *reader)
+{
+    uint64_t one = 1;
+
+    (void) !write(reader->event, &one, sizeof(one));
+}
+
+
+void
+vsw_reader_set_eager(vsw_reader_t *reader, bool is_eager)
+{
+    atomic_store(&reader->is_eager, is_eager);
+}
+
+
+/* The longest silence that is no stall.  Under the lock. */
+static int64_t
+vsw_reader_stall_us(const vsw_reader_t *reader)
+{
+    int64_t       limit_us;
+    vsw_measure_t measure;
+
+    vsw_meter_read(&reader->meter, reader->report.heard_us, &measure);
+
+    if (measure.interval_us == 0) {
+        measure.interval_us = reader->source->interval_us;
+    }
+
+    if (measure.interval_us == 0) {
+        return VSW_STALL_UNKNOWN_US;
+    }
+
+    limit_us = VSW_STALL_INTERVALS * measure.interval_us;
+
+    return limit_us < VSW_STALL_MIN_US ? VSW_STALL_MIN_US : limit_us;
+}
+
+
+void
+vsw_reader_report(vsw_reader_t *reader, vsw_report_t *report)
+{
+    pthread_mutex_lock(&reader->lock);
+
+    *report = reader->report;
+    vsw_meter_read(&reader->meter, av_gettime_relative(), &report->measure);
+
+    pthread_mutex_unlock(&reader->lock);
+}
+
+
+const AVCodecParameters *
+vsw_reader_parameters(const vsw_reader_t *reader)
+{
+    return reader->source->parameters;
+}
+
+
+void
+vsw_reader_stop(vsw_reader_t *reader, int64_t wait_us)
+{
+    struct timespec until;
+
+    vsw_source_stop(reader->source);
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += wait_us * 1000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+
+    if (pthread_timedjoin_np(reader->thread, NULL, &until) == 0) {
+        vsw_source_destroy(reader->source);
+    }
+}
+
+
+static void
+vsw_reader_state_set(vsw_reader_t *reader, vsw_reader_state_t state,
+                     const vsw_failure_t *failure)
+{
+    pthread_mutex_lock(&reader->lock);
+
+    reader->report.state = state;
+    reader->report.since_us = av_gettime_relative();
+    reader->report.stall_us = vsw_reader_stall_us(reader);
+    reader->report.failure = *failure;
+
+    pthread_mutex_unlock(&reader->lock);
+
+    vsw_reader_wake(reader);
+}
+
+
+/* Counts a unit.  Returns how long the next one may take. */
+static int64_t
+vsw_reader_count(vsw_reader_t *reader, const vsw_unit_t *unit, size_t bytes)
+{
+    int64_t stall_us;
+
+    pthread_mutex_lock(&reader->lock);
+
+    vsw_meter_add(&reader->meter, unit->t_us, bytes, unit->is_key);
+    reader->report.access_units++;
+    reader->report.bytes += bytes;
+    reader->report.heard_us = unit->t_us;
+    reader->report.heard_unix_us = unit->t_unix_us;
+    reader->report.stall_us = stall_us = vsw_reader_stall_us(reader);
+
+    pthread_mutex_unlock(&reader->lock);
+
+    return stall_us;
+}
+
+
+/* Reads until the source fails. */
+static void
+vsw_reader_loop(vsw_reader_t *reader, AVPacket *packet, vsw_failure_t *failure)
+{
+    size_t     bytes;
+    int64_t    stall_us = vsw_reader_stall_us(reader);
+    vsw_unit_t unit;
+
+    while (vsw_source_read(reader->source, stall_us, packet, &unit, failure) ==
+           VSTREAM_OK) {
+        bytes = (size_t) packet->size;
+
+        if (bytes > reader->config->max_frame_bytes) {
+            vsw_failure_set(failure, VSTREAM_REASON_TOO_LARGE,
+                            "the camera sent a picture of %zu bytes, more "
+                            "than the %zu allowed: lower its resolution or "
+                            "bit rate",
+                            bytes, reader->config->max_frame_bytes);
+            return;
+        }
+
+        if (vsw_unit_ring_put(reader->ring, packet, &unit) != VSTREAM_OK) {
+            vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
+            return;
+        }
+
+        stall_us = vsw_reader_count(reader, &unit, bytes);
+
+        if (unit.is_key || atomic_load(&reader->is_eager)) {
+            vsw_reader_wake(reader);
+        }
+    }
+}
+
+
+static void *
+vsw_reader_main(void *data)
+{
+    AVPacket     *packet;
+    vsw_reader_t *reader = data;
+    vsw_failure_t failure = { 0 };
+
+    packet = av_packet_alloc();
+    if (packet == NULL) {
+        vsw_failure_set_av(&failure, AVERROR(ENOMEM), "the camera");
+
+    } else if (vsw_source_open(reader->source, &failure) == VSTREAM_OK) {
+        vsw_reader_state_set(reader, VSW_READER_STREAMING, &failure);
+        vsw_reader_loop(reader, packet, &failure);
+    }
+
+    av_packet_free(&packet);
+
+    vsw_failure_set(&failure, VSTREAM_REASON_PROTOCOL_ERROR,
+                    "the camera was given up");
+    vsw_reader_state_set(reader, VSW_READER_FAILED, &failure);
+
+    return NULL;
+}

@@ -1,0 +1,426 @@
+/*
+ * Sources, see vsw_source.h: the table of schemes, and those that libavformat
+ * reads over a network.
+ */
+
+#include <string.h>
+
+#include <libavcodec/avcodec.h>
+#include <libavutil/time.h>
+
+#include "vsw_dial.h"
+#include "vsw_media_log.h"
+#include "vsw_source.h"
+
+#define VSW_USER_AGENT "vstream/" VSTREAM_VERSION
+
+/* A sleep looks this often whether the source was stopped. */
+#define VSW_SLEEP_SLICE_US 100000
+
+static int  vsw_source_net_open(vsw_source_t *source, vsw_failure_t *failure);
+static int  vsw_source_net_read(vsw_source_t *source, AVPacket *packet,
+                                vsw_failure_t *failure);
+static void vsw_source_net_close(vsw_source_t *source);
+
+static const char *const vsw_rtsp_options[] = {
+    "rtsp_transport", "tcp", "allowed_media_types", "video", "user_agent",
+    VSW_USER_AGENT,   NULL,
+};
+
+static const char *const vsw_http_options[] = {
+    "user_agent",
+    VSW_USER_AGENT,
+    NULL,
+};
+
+static const char *const vsw_https_options[] = {
+    "user_agent", VSW_USER_AGENT, "tls_verify", "1", NULL,
+};
+
+static const vsw_scheme_t vsw_schemes[] = {
+    { "rtsp", vsw_source_net_open, vsw_source_net_read, vsw_source_net_close,
+      "rtsp", "rtsp,rtp,tcp", vsw_rtsp_options },
+    { "http", vsw_source_net_open, vsw_source_net_read, vsw_source_net_close,
+      "mpjpeg", "http,https,tls,tcp", vsw_http_options },
+    { "https", vsw_source_net_open, vsw_source_net_read, vsw_source_net_close,
+      "mpjpeg", "http,https,tls,tcp", vsw_https_options },
+    { "file", vsw_source_file_open, vsw_source_file_read, vsw_source_file_close,
+      NULL, NULL, NULL },
+    { "test", vsw_source_test_open, vsw_source_test_read, vsw_source_test_close,
+      NULL, NULL, NULL },
+};
+
+#define VSW_SCHEMES (sizeof(vsw_schemes) / sizeof(vsw_schemes[0]))
+
+
+static const vsw_scheme_t *
+vsw_scheme_find(const char *url)
+{
+    size_t length = strcspn(url, ":");
+
+    for (size_t i = 0; i < VSW_SCHEMES && url[length] == ':'; i++) {
+        if (strlen(vsw_schemes[i].name) == length &&
+            strncasecmp(vsw_schemes[i].name, url, length) == 0) {
+            return &vsw_schemes[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+vsw_source_t *
+vsw_source_create(const vsw_camera_config_t *config, vsw_failure_t *failure)
+{
+    vsw_source_t *source;
+
+    source = calloc(1, sizeof(*source));
+    if (source == NULL) {
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
+        return NULL;
+    }
+
+    source->config = config;
+    source->scheme = vsw_scheme_find(config->url);
+    source->parameters = avcodec_parameters_alloc();
+
+    if (source->scheme == NULL) {
+        vsw_failure_set(failure, VSTREAM_REASON_BAD_SOURCE,
+                        "the source is none that can be opened here: use "
+                        "rtsp:, http:, https:, file: or test:");
+
+    } else if (source->parameters == NULL) {
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
+    }
+
+    if (failure->reason != NULL) {
+        vsw_source_destroy(source);
+        return NULL;
+    }
+
+    return source;
+}
+
+
+void
+vsw_source_destroy(vsw_source_t *source)
+{
+    if (source == NULL) {
+        return;
+    }
+
+    if (source->scheme != NULL) {
+        source->scheme->close(source);
+    }
+
+    avcodec_parameters_free(&source->parameters);
+    free(source);
+}
+
+
+static void
+vsw_source_deadline_set(vsw_source_t *source, int64_t wait_us)
+{
+    atomic_store(&source->deadline_us, av_gettime_relative() + wait_us);
+}
+
+
+int
+vsw_source_open(vsw_source_t *source, vsw_failure_t *failure)
+{
+    const AVCodecDescriptor *codec;
+
+    vsw_source_deadline_set(source, source->config->connect_timeout_us);
+
+    if (source->scheme->open(source, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    codec = avcodec_descriptor_get(source->parameters->codec_id);
+    source->is_intra =
+        codec != NULL && (codec->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
+
+    return VSTREAM_OK;
+}
+
+
+int
+vsw_source_read(vsw_source_t *source, int64_t stall_us, AVPacket *packet,
+                vsw_unit_t *unit, vsw_failure_t *failure)
+{
+    vsw_source_deadline_set(source, stall_us);
+
+    if (source->scheme->read(source, packet, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    unit->t_us = av_gettime_relative();
+    unit->t_unix_us = av_gettime();
+    unit->is_key = source->is_intra || (packet->flags & AV_PKT_FLAG_KEY) != 0;
+
+    return VSTREAM_OK;
+}
+
+
+void
+vsw_source_stop(vsw_source_t *source)
+{
+    atomic_store(&source->is_stopped, true);
+}
+
+
+int
+vsw_source_is_interrupted(void *opaque)
+{
+    vsw_source_t *source = opaque;
+
+    return atomic_load(&source->is_stopped) ||
+           av_gettime_relative() > atomic_load(&source->deadline_us);
+}
+
+
+int
+vsw_source_sleep_until(vsw_source_t *source, int64_t t_us)
+{
+    int64_t left_us;
+
+    for (;;) {
+        if (atomic_load(&source->is_stopped)) {
+            return VSTREAM_ERROR;
+        }
+
+        left_us = t_us - av_gettime_relative();
+        if (left_us <= 0) {
+            return VSTREAM_OK;
+        }
+
+        av_usleep((unsigned) (left_us < VSW_SLEEP_SLICE_US
+                                  ? left_us
+                                  : VSW_SLEEP_SLICE_US));
+    }
+}
+
+
+/* The video stream; all others are left out of what is read. */
+int
+vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure)
+{
+    unsigned    i;
+    AVRational  rate;
+    AVStream   *video = NULL;
+    const char *what =
+        source->scheme->format != NULL ? "the camera" : "the file";
+
+    for (i = 0; i < source->format->nb_streams; i++) {
+        AVStream *stream = source->format->streams[i];
+
+        if (video == NULL &&
+            stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
+            (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) == 0) {
+            video = stream;
+
+        } else {
+            stream->discard = AVDISCARD_ALL;
+        }
+    }
+
+    if (video == NULL) {
+        vsw_failure_set_av(failure, AVERROR_STREAM_NOT_FOUND, what);
+        return VSTREAM_ERROR;
+    }
+
+    if (video->codecpar->codec_id == AV_CODEC_ID_NONE ||
+        avcodec_find_decoder(video->codecpar->codec_id) == NULL) {
+        vsw_failure_set_av(failure, AVERROR_DECODER_NOT_FOUND, what);
+        return VSTREAM_ERROR;
+    }
+
+    if (avcodec_parameters_copy(source->parameters, video->codecpar) < 0) {
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), what);
+        return VSTREAM_ERROR;
+    }
+
+    rate = av_guess_frame_rate(source->format, video, NULL);
+    if (rate.num > 0 && rate.den > 0) {
+        source->interval_us = av_rescale(1000000, rate.den, rate.num);
+    }
+
+    source->stream = video->index;
+
+    return VSTREAM_OK;
+}
+
+
+int
+vsw_source_packet_read(vsw_source_t *source, AVPacket *packet)
+{
+    int rc;
+
+    for (;;) {
+        rc = av_read_frame(source->format, packet);
+
+        if (rc < 0) {
+            return rc;
+        }
+
+        if (packet->stream_index == source->stream && packet->size > 0) {
+            return 0;
+        }
+
+        av_packet_unref(packet);
+    }
+}
+
+
+/* Network sources. */
+
+
+/*
+ * Options for the demuxer and its protocol.  VSTREAM_ERROR: out of memory.
+ */
+static int
+vsw_source_net_options(const vsw_source_t *source, AVDictionary **options)
+{
+    const char *const *o = source->scheme->options;
+
+    for (; *o != NULL; o += 2) {
+        if (av_dict_set(options, o[0], o[1], 0) < 0) {
+            return VSTREAM_ERROR;
+        }
+    }
+
+    return av_dict_set(options, "protocol_whitelist", source->scheme->protocols,
+                       0) < 0
+               ? VSTREAM_ERROR
+               : VSTREAM_OK;
+}
+
+
+/*
+ * An option that nobody took is a mistake of ours, and perhaps a safeguard
+ * that is not there.  http hands those of TLS on without saying so.
+ */
+static int
+vsw_source_net_options_check(const AVDictionary *options,
+                             vsw_failure_t      *failure)
+{
+    const AVDictionaryEntry *entry = NULL;
+
+    while ((entry = av_dict_get(options, "", entry, AV_DICT_IGNORE_SUFFIX)) !=
+           NULL) {
+        if (strcmp(entry->key, "tls_verify") != 0) {
+            vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
+                            "libavformat does not know the option \"%s\"",
+                            entry->key);
+            return VSTREAM_ERROR;
+        }
+    }
+
+    return VSTREAM_OK;
+}
+
+
+/* Why a network source could not be opened, nearest cause first. */
+static void
+vsw_source_net_explain(int av_error, vsw_failure_t *failure)
+{
+    char address[VSW_DIAL_TEXT_MAX];
+    char last[VSW_MEDIA_LOG_TEXT_MAX];
+
+    if (vsw_dial_has_refused(address)) {
+        vsw_failure_set(failure, VSTREAM_REASON_SOURCE_DENIED,
+                        "the source leads to %s, where cameras may not be: "
+                        "if it is one, allow its network to vstream-ingest",
+                        address);
+        return;
+    }
+
+    vsw_media_log_last_error(last);
+
+    if (strstr(last, "Failed to resolve hostname") != NULL) {
+        vsw_failure_set(failure, VSTREAM_REASON_DNS_FAILED,
+                        "the camera's host name does not resolve: check it, "
+                        "and the name server (%s)",
+                        last);
+
+    } else if (av_error == AVERROR(EIO) && last[0] != '\0') {
+        vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
+                        "the connection to the camera failed: %s", last);
+    }
+
+    vsw_failure_set_av(failure, av_error, "the camera");
+}
+
+
+static int
+vsw_source_net_open(vsw_source_t *source, vsw_failure_t *failure)
+{
+    int                  rc;
+    AVDictionary        *options = NULL;
+    const AVInputFormat *format;
+
+    format = av_find_input_format(source->scheme->format);
+    source->format = avformat_alloc_context();
+
+    if (format == NULL || source->format == NULL ||
+        vsw_source_net_options(source, &options) != VSTREAM_OK) {
+        av_dict_free(&options);
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
+        return VSTREAM_ERROR;
+    }
+
+    source->format->interrupt_callback.callback = vsw_source_is_interrupted;
+    source->format->interrupt_callback.opaque = source;
+    source->format->flags |= AVFMT_FLAG_NOBUFFER;
+
+    rc = avformat_open_input(&source->format, source->config->url, format,
+                             &options);
+
+    if (rc < 0) {
+        vsw_source_net_explain(rc, failure);
+        av_dict_free(&options);
+        return VSTREAM_ERROR;
+    }
+
+    rc = vsw_source_net_options_check(options, failure);
+    av_dict_free(&options);
+
+    return rc == VSTREAM_OK ? vsw_source_stream_choose(source, failure) : rc;
+}
+
+
+static int
+vsw_source_net_read(vsw_source_t *source, AVPacket *packet,
+                    vsw_failure_t *failure)
+{
+    int rc;
+
+    rc = vsw_source_packet_read(source, packet);
+
+    if (rc == 0) {
+        return VSTREAM_OK;
+    }
+
+    if (rc == AVERROR_EXIT || rc == AVERROR(ETIMEDOUT)) {
+        vsw_failure_set(failure, VSTREAM_REASON_STALLED,
+                        "the camera is connected but sends no pictures");
+
+    } else if (rc == AVERROR_EOF) {
+        vsw_failure_set_av(failure, rc, "the camera");
+
+    } else {
+        vsw_source_net_explain(rc, failure);
+    }
+
+    return VSTREAM_ERROR;
+}
+
+
+/* Says good-bye, for which the camera gets a moment. */
+static void
+vsw_source_net_close(vsw_source_t *source)
+{
+    atomic_store(&source->is_stopped, false);
+    vsw_source_deadline_set(source, 100000);
+    avformat_close_input(&source->format);
+}

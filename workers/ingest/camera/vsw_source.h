@@ -1,0 +1,105 @@
+/*
+ * Where access units come from.  A table in vsw_source.c says for each scheme
+ * who opens and reads it and with which options; what libavformat can open
+ * over a network needs one more line there and nothing else.
+ *
+ * A source belongs to the reader thread.  Only vsw_source_stop() may be called
+ * by another one.
+ */
+
+#ifndef VSW_SOURCE_H
+#define VSW_SOURCE_H
+
+#include <stdatomic.h>
+
+#include <libavformat/avformat.h>
+
+#include "vsw_camera_config.h"
+#include "vsw_failure.h"
+#include "vsw_unit_ring.h"
+
+/* Silence is never taken for a stall before this; nor before 5 intervals. */
+#define VSW_STALL_MIN_US    3000000
+#define VSW_STALL_INTERVALS 5
+
+typedef struct vsw_source_s vsw_source_t;
+typedef struct vsw_scheme_s vsw_scheme_t;
+
+struct vsw_scheme_s {
+    const char *name;
+    int (*open)(vsw_source_t *source, vsw_failure_t *failure);
+
+    /* One access unit, once it is due.  VSTREAM_ERROR: `failure` is set. */
+    int (*read)(vsw_source_t *source, AVPacket *packet, vsw_failure_t *failure);
+    void (*close)(vsw_source_t *source);
+
+    /* For libavformat; NULL where it does not apply. */
+    const char        *format;    /* demuxer; NULL: it finds out */
+    const char        *protocols; /* those it may use, and no others */
+    const char *const *options;   /* names and values by turns, then NULL */
+};
+
+struct vsw_source_s {
+    const vsw_scheme_t        *scheme;
+    const vsw_camera_config_t *config;
+    AVFormatContext           *format; /* NULL: not of libavformat */
+    AVCodecParameters         *parameters;
+    int                        stream;      /* index of the video stream */
+    bool                       is_intra;    /* every unit is a keyframe */
+    int64_t                    interval_us; /* as declared; 0: not known */
+    void                      *state;       /* of the scheme */
+    _Atomic int64_t            deadline_us; /* by av_gettime_relative() */
+    atomic_bool                is_stopped;
+};
+
+
+/* NULL: `failure` says why. */
+vsw_source_t *vsw_source_create(const vsw_camera_config_t *config,
+                                vsw_failure_t             *failure);
+void          vsw_source_destroy(vsw_source_t *source);
+
+/* Opens it within the time that the configuration gives. */
+int vsw_source_open(vsw_source_t *source, vsw_failure_t *failure);
+
+/*
+ * Waits for the next access unit, `stall_us` at most, and tells when it came.
+ * VSTREAM_ERROR: `failure` is set.
+ */
+int vsw_source_read(vsw_source_t *source, int64_t stall_us, AVPacket *packet,
+                    vsw_unit_t *unit, vsw_failure_t *failure);
+
+/* Makes a call that waits return with an error. */
+void vsw_source_stop(vsw_source_t *source);
+
+
+/* The test pattern has no codec: a unit carries its number only. */
+bool     vsw_source_is_pattern(const AVCodecParameters *parameters);
+uint64_t vsw_source_pattern_number(const AVPacket *packet);
+
+
+/* For schemes. */
+
+/* Sleeps until then.  VSTREAM_ERROR: the source was stopped. */
+int vsw_source_sleep_until(vsw_source_t *source, int64_t t_us);
+
+/* libavformat's interrupt_callback; opaque is the source. */
+int vsw_source_is_interrupted(void *opaque);
+
+/* Chooses the video stream of `format` and takes its parameters. */
+int vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure);
+
+/* The next packet of the video stream, as libavformat gives it. */
+int vsw_source_packet_read(vsw_source_t *source, AVPacket *packet);
+
+int  vsw_source_file_open(vsw_source_t *source, vsw_failure_t *failure);
+int  vsw_source_file_read(vsw_source_t *source, AVPacket *packet,
+                          vsw_failure_t *failure);
+void vsw_source_file_close(vsw_source_t *source);
+
+int  vsw_source_test_open(vsw_source_t *source, vsw_failure_t *failure);
+int  vsw_source_test_read(vsw_source_t *source, AVPacket *packet,
+                          vsw_failure_t *failure);
+void vsw_source_test_close(vsw_source_t *source);
+
+
+#endif /* VSW_SOURCE_H */

@@ -1,0 +1,735 @@
+/*
+ * Viewing, see vsw_viewing.h.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libavutil/time.h>
+
+#include "vstream_jpeg.h"
+#include "vsw_decoder.h"
+#include "vsw_jpeg_encoder.h"
+#include "vsw_source.h"
+#include "vsw_viewing.h"
+
+/* More behind than this, pictures are decoded but not all are shown. */
+#define VSW_BEHIND_US 150000
+
+#define VSW_NEVER_US  INT64_MAX
+
+
+/* A rate that something is held to. */
+typedef struct {
+    int64_t interval_us;
+    int64_t slack_us; /* how much too early is early enough */
+    int64_t due_us;
+} vsw_pace_t;
+
+struct vsw_viewing_s {
+    const vsw_camera_config_t *config;
+    const AVCodecParameters   *stream; /* NULL: not started */
+    vsw_unit_ring_t           *ring;
+    vsw_link_t                *link;
+    vsw_decoder_t             *decoder; /* made when first needed */
+    vsw_jpeg_encoder_t        *encoder;
+    AVPacket                  *packet;
+    AVFrame                   *frame;
+    AVFrame                   *kept; /* newest picture not shown yet */
+    vsw_unit_t                 kept_unit;
+    vsw_size_t                 announced;
+    uint32_t                   watched;
+    bool                       is_passed_through; /* JPEGs as they came */
+    bool                       is_attached;
+    bool                       stills_need_units; /* keyframes are too rare */
+    bool                       is_catching_up;
+    uint64_t                   shown_key; /* keyframes up to it are old */
+    uint64_t                   sent;      /* newest serial ever sent */
+    uint64_t                   floor;     /* older units are not sent */
+    int64_t                    shown_us;
+    vsw_pace_t                 live;
+    vsw_pace_t                 still;
+    vsw_viewing_counts_t       counts;
+};
+
+
+static bool
+vsw_pace_is_due(const vsw_pace_t *pace, int64_t now_us)
+{
+    return now_us + pace->slack_us >= pace->due_us;
+}
+
+
+/* Keeps to the grid, unless it was left by more than one step. */
+static void
+vsw_pace_advance(vsw_pace_t *pace, int64_t now_us)
+{
+    pace->due_us += pace->interval_us;
+
+    if (pace->due_us + pace->slack_us < now_us) {
+        pace->due_us = now_us + pace->interval_us;
+    }
+}
+
+
+static void
+vsw_viewing_paces_set(vsw_viewing_t *v)
+{
+    uint32_t still_ms = v->config->still_ms;
+
+    if (v->config->fps_milli > 0) {
+        v->live.interval_us = 1000000000 / v->config->fps_milli;
+        v->live.slack_us = v->live.interval_us / 4;
+    }
+
+    v->still.interval_us =
+        (int64_t) (still_ms > 0 ? still_ms : VSTREAM_STILL_MS) * 1000;
+}
+
+
+vsw_viewing_t *
+vsw_viewing_create(const vsw_camera_config_t *config, vsw_unit_ring_t *ring,
+                   vsw_link_t *link)
+{
+    vsw_viewing_t *v;
+
+    v = calloc(1, sizeof(*v));
+    if (v == NULL) {
+        return NULL;
+    }
+
+    v->config = config;
+    v->ring = ring;
+    v->link = link;
+    v->packet = av_packet_alloc();
+    v->frame = av_frame_alloc();
+    v->kept = av_frame_alloc();
+    vsw_viewing_paces_set(v);
+
+    if (v->packet == NULL || v->frame == NULL || v->kept == NULL) {
+        vsw_viewing_destroy(v);
+        return NULL;
+    }
+
+    return v;
+}
+
+
+void
+vsw_viewing_destroy(vsw_viewing_t *viewing)
+{
+    if (viewing == NULL) {
+        return;
+    }
+
+    vsw_decoder_destroy(viewing->decoder);
+    vsw_jpeg_encoder_destroy(viewing->encoder);
+    av_packet_free(&viewing->packet);
+    av_frame_free(&viewing->frame);
+    av_frame_free(&viewing->kept);
+    free(viewing);
+}
+
+
+static int
+vsw_viewing_too_large(vsw_size_t size, uint64_t max_pixels,
+                      vsw_failure_t *failure)
+{
+    vsw_failure_set(failure, VSTREAM_REASON_TOO_LARGE,
+                    "the camera sends %ux%u, more than the %llu pixels "
+                    "allowed: lower its resolution",
+                    size.width, size.height, (unsigned long long) max_pixels);
+
+    return VSTREAM_ERROR;
+}
+
+
+/* Tells codec and size, where they are new. */
+static int
+vsw_viewing_announce(vsw_viewing_t *v, vsw_size_t size)
+{
+    int         n;
+    char        json[160];
+    const char *codec = vsw_source_is_pattern(v->stream)
+                            ? "test"
+                            : avcodec_get_name(v->stream->codec_id);
+
+    v->announced = size;
+    n = snprintf(json, sizeof(json),
+                 "{\"codec\":\"%s\",\"width\":%u,\"height\":%u}", codec,
+                 size.width, size.height);
+
+    return vsw_link_write(v->link, VSW_LINK_STREAM, json, (size_t) n, NULL,
+                          0) == VSTREAM_ERROR
+               ? VSTREAM_ERROR
+               : VSTREAM_OK;
+}
+
+
+/* What is known of the size now; refuses what is too large. */
+static int
+vsw_viewing_size_check(vsw_viewing_t *v, vsw_size_t size,
+                       vsw_failure_t *failure)
+{
+    if (size.width == v->announced.width &&
+        size.height == v->announced.height) {
+        return VSTREAM_OK;
+    }
+
+    if ((uint64_t) size.width * size.height > v->config->max_pixels) {
+        return vsw_viewing_too_large(size, v->config->max_pixels, failure);
+    }
+
+    return vsw_viewing_announce(v, size);
+}
+
+
+int
+vsw_viewing_start(vsw_viewing_t *viewing, const AVCodecParameters *stream,
+                  vsw_failure_t *failure)
+{
+    vsw_size_t size = { (uint32_t) stream->width, (uint32_t) stream->height };
+
+    viewing->stream = stream;
+    viewing->is_passed_through = stream->codec_id == AV_CODEC_ID_MJPEG &&
+                                 viewing->config->width == 0 &&
+                                 !viewing->config->quality_is_set;
+
+    if (vsw_viewing_announce(viewing, (vsw_size_t){ 0, 0 }) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    return vsw_viewing_size_check(viewing, size, failure);
+}
+
+
+void
+vsw_viewing_watched_set(vsw_viewing_t *viewing, uint32_t watched)
+{
+    if (viewing->watched == 0 && watched > 0) {
+        viewing->live.due_us = 0;
+        viewing->still.due_us = 0;
+    }
+
+    viewing->watched = watched;
+}
+
+
+bool
+vsw_viewing_is_attached(const vsw_viewing_t *viewing)
+{
+    return viewing->is_attached;
+}
+
+
+void
+vsw_viewing_counts(const vsw_viewing_t *viewing, vsw_viewing_counts_t *counts)
+{
+    *counts = viewing->counts;
+}
+
+
+/* What a picture would be sent for now; 0: for nothing. */
+static uint32_t
+vsw_viewing_flags(const vsw_viewing_t *v, int64_t now_us)
+{
+    uint32_t flags = 0;
+
+    if (v->watched > 0 && vsw_pace_is_due(&v->live, now_us)) {
+        flags |= VSW_FRAME_LIVE;
+    }
+
+    if ((v->watched > 0 || v->config->still_ms > 0) &&
+        vsw_pace_is_due(&v->still, now_us)) {
+        flags |= VSW_FRAME_STILL;
+    }
+
+    return flags;
+}
+
+
+/* The link is still busy with the last one: a newer picture will come. */
+static int
+vsw_viewing_drop_late(vsw_viewing_t *v)
+{
+    v->counts.frames_late++;
+
+    return VSTREAM_OK;
+}
+
+
+static int
+vsw_viewing_send(vsw_viewing_t *v, uint32_t flags, const vsw_unit_t *unit,
+                 vsw_size_t size, const uint8_t *jpeg, size_t length)
+{
+    int              rc;
+    int64_t          now_us = av_gettime_relative();
+    vsw_link_frame_t head = { .t_unix_us = unit->t_unix_us,
+                              .width = size.width,
+                              .height = size.height,
+                              .flags = flags };
+
+    rc = vsw_link_write(v->link, VSW_LINK_FRAME, &head, sizeof(head), jpeg,
+                        length);
+
+    if (rc == VSTREAM_AGAIN) {
+        return vsw_viewing_drop_late(v);
+    }
+
+    if (rc == VSTREAM_ERROR) {
+        return VSTREAM_ERROR;
+    }
+
+    if (flags & VSW_FRAME_LIVE) {
+        vsw_pace_advance(&v->live, now_us);
+    }
+
+    if (flags & VSW_FRAME_STILL) {
+        vsw_pace_advance(&v->still, now_us);
+    }
+
+    v->shown_us = now_us;
+    v->sent = unit->serial > v->sent ? unit->serial : v->sent;
+
+    return VSTREAM_OK;
+}
+
+
+/* A JPEG of the camera's own. */
+static int
+vsw_viewing_show_jpeg(vsw_viewing_t *v, const AVPacket *packet,
+                      const vsw_unit_t *unit, vsw_failure_t *failure)
+{
+    uint32_t              flags;
+    vstream_jpeg_t        jpeg;
+    vstream_slice_t       data;
+    vsw_size_t            size;
+    vstream_jpeg_result_t result;
+
+    data =
+        (vstream_slice_t){ (const char *) packet->data, (size_t) packet->size };
+    result = vstream_jpeg_scan(data, v->config->max_pixels, &jpeg);
+
+    if (result == VSTREAM_JPEG_TOO_LARGE) {
+        vsw_failure_set(failure, VSTREAM_REASON_TOO_LARGE,
+                        "the camera sends JPEGs of more than the %llu pixels "
+                        "allowed, or of too many scans: lower its resolution",
+                        (unsigned long long) v->config->max_pixels);
+        return VSTREAM_ERROR;
+    }
+
+    if (result != VSTREAM_JPEG_OK) {
+        v->counts.frames_broken++;
+        return VSTREAM_OK;
+    }
+
+    size = (vsw_size_t){ jpeg.width, jpeg.height };
+    if (vsw_viewing_size_check(v, size, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    flags = vsw_viewing_flags(v, av_gettime_relative());
+
+    if (flags == 0 || unit->serial < v->floor) {
+        return VSTREAM_OK;
+    }
+
+    return vsw_viewing_send(v, flags, unit, size, packet->data, jpeg.length);
+}
+
+
+/* A picture that was decoded. */
+static int
+vsw_viewing_show_frame(vsw_viewing_t *v, const AVFrame *frame,
+                       const vsw_unit_t *unit, vsw_failure_t *failure)
+{
+    size_t         length;
+    uint32_t       flags = vsw_viewing_flags(v, av_gettime_relative());
+    vsw_size_t     size = { (uint32_t) frame->width, (uint32_t) frame->height };
+    const uint8_t *jpeg;
+
+    if (vsw_viewing_size_check(v, size, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    if (flags == 0 || unit->serial < v->floor) {
+        return VSTREAM_OK;
+    }
+
+    if (vsw_link_is_pending(v->link) && vsw_link_flush(v->link) != VSTREAM_OK) {
+        return vsw_viewing_drop_late(v);
+    }
+
+    if (v->encoder == NULL) {
+        v->encoder =
+            vsw_jpeg_encoder_create(v->config->width, v->config->quality);
+    }
+
+    if (v->encoder == NULL ||
+        vsw_jpeg_encoder_encode(v->encoder, frame, &jpeg, &length, &size) !=
+            VSTREAM_OK ||
+        length > v->config->max_frame_bytes) {
+        v->counts.frames_broken++;
+        return VSTREAM_OK;
+    }
+
+    return vsw_viewing_send(v, flags, unit, size, jpeg, length);
+}
+
+
+/*
+ * The size that a keyframe's parameter sets name; nothing is decoded.
+ * VSTREAM_AGAIN: they name none.
+ */
+static int
+vsw_viewing_size_parse(const vsw_viewing_t *v, const AVPacket *packet,
+                       vsw_size_t *size)
+{
+    int                   rc = VSTREAM_AGAIN, out_size;
+    uint8_t              *out;
+    AVCodecContext       *codec = avcodec_alloc_context3(NULL);
+    AVCodecParserContext *parser = av_parser_init(v->stream->codec_id);
+
+    if (codec != NULL && parser != NULL &&
+        avcodec_parameters_to_context(codec, v->stream) >= 0) {
+        parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
+        (void) av_parser_parse2(parser, codec, &out, &out_size, packet->data,
+                                packet->size, AV_NOPTS_VALUE, AV_NOPTS_VALUE,
+                                0);
+
+        if (parser->width > 0 && parser->height > 0) {
+            *size = (vsw_size_t){ (uint32_t) parser->width,
+                                  (uint32_t) parser->height };
+            rc = VSTREAM_OK;
+        }
+    }
+
+    av_parser_close(parser);
+    avcodec_free_context(&codec);
+
+    return rc;
+}
+
+
+/*
+ * Before the first picture is decoded: learns its size, so that what is too
+ * large is refused before memory is taken for it.
+ */
+static int
+vsw_viewing_size_learn(vsw_viewing_t *v, const AVPacket *packet,
+                       vsw_failure_t *failure)
+{
+    vsw_size_t size;
+
+    if (vsw_viewing_size_parse(v, packet, &size) != VSTREAM_OK) {
+        return VSTREAM_OK;
+    }
+
+    return vsw_viewing_size_check(v, size, failure);
+}
+
+
+static int
+vsw_viewing_decoder_ready(vsw_viewing_t *v, vsw_failure_t *failure)
+{
+    if (v->decoder == NULL) {
+        v->decoder =
+            vsw_decoder_create(v->stream, v->config->max_pixels, failure);
+    }
+
+    return v->decoder != NULL ? VSTREAM_OK : VSTREAM_ERROR;
+}
+
+
+/* Shows, or keeps, whatever pictures the decoder has ready. */
+static int
+vsw_viewing_receive(vsw_viewing_t *v, bool is_behind, vsw_failure_t *failure)
+{
+    int        rc;
+    vsw_unit_t unit;
+
+    while ((rc = vsw_decoder_receive(v->decoder, v->frame, &unit)) !=
+           VSTREAM_AGAIN) {
+        if (rc == VSTREAM_DECLINED) {
+            v->counts.frames_broken++;
+            continue;
+        }
+
+        av_frame_unref(v->kept);
+        av_frame_move_ref(v->kept, v->frame);
+        v->kept_unit = unit;
+
+        if (is_behind) {
+            continue;
+        }
+
+        rc = vsw_viewing_show_frame(v, v->kept, &v->kept_unit, failure);
+        av_frame_unref(v->kept);
+
+        if (rc != VSTREAM_OK) {
+            return rc;
+        }
+    }
+
+    if (is_behind || v->kept->buf[0] == NULL) {
+        return VSTREAM_OK;
+    }
+
+    rc = vsw_viewing_show_frame(v, v->kept, &v->kept_unit, failure);
+    av_frame_unref(v->kept);
+
+    return rc;
+}
+
+
+static int
+vsw_viewing_decode(vsw_viewing_t *v, const AVPacket *packet,
+                   const vsw_unit_t *unit, bool is_behind,
+                   vsw_failure_t *failure)
+{
+    if (vsw_viewing_decoder_ready(v, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    if (v->announced.width == 0 && unit->is_key &&
+        vsw_viewing_size_learn(v, packet, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    if (vsw_decoder_send(v->decoder, packet, unit) != VSTREAM_OK) {
+        v->counts.frames_broken++;
+    }
+
+    return vsw_viewing_receive(v, is_behind, failure);
+}
+
+
+/* Is there so much to catch up with that this unit's picture may be left? */
+static bool
+vsw_viewing_is_behind(vsw_viewing_t *v, const vsw_unit_t *unit)
+{
+    vsw_unit_t newest;
+
+    vsw_unit_ring_newest(v->ring, &newest);
+
+    if (newest.serial == unit->serial) {
+        v->is_catching_up = false;
+        return false;
+    }
+
+    if (newest.t_us - unit->t_us > VSW_BEHIND_US) {
+        v->is_catching_up = true;
+    }
+
+    /* a long way to catch up is no reason to show nothing */
+    return v->is_catching_up &&
+           av_gettime_relative() - v->shown_us < VSW_BEHIND_US;
+}
+
+
+/* Attached: the next unit. */
+static int
+vsw_viewing_take(vsw_viewing_t *v, vsw_failure_t *failure)
+{
+    int        rc;
+    bool       is_behind;
+    uint64_t   skipped;
+    vsw_unit_t unit;
+
+    rc = vsw_unit_ring_take(v->ring, v->packet, &unit, &skipped);
+    if (rc != VSTREAM_OK) {
+        return rc;
+    }
+
+    v->counts.units_skipped += skipped;
+    is_behind = vsw_viewing_is_behind(v, &unit);
+
+    if (v->is_passed_through) {
+        rc = is_behind ? VSTREAM_OK
+                       : vsw_viewing_show_jpeg(v, v->packet, &unit, failure);
+
+    } else {
+        if (skipped > 0 && v->decoder != NULL) {
+            vsw_decoder_reset(v->decoder);
+        }
+
+        rc = vsw_viewing_decode(v, v->packet, &unit, is_behind, failure);
+    }
+
+    av_packet_unref(v->packet);
+
+    return rc;
+}
+
+
+/* Detached: a still from the newest keyframe, once one is due. */
+static int
+vsw_viewing_still(vsw_viewing_t *v, int64_t *due_us, vsw_failure_t *failure)
+{
+    int        rc;
+    vsw_unit_t unit;
+
+    if (v->config->still_ms == 0) {
+        return VSTREAM_AGAIN;
+    }
+
+    if (!vsw_pace_is_due(&v->still, av_gettime_relative())) {
+        *due_us = v->still.due_us;
+        return VSTREAM_AGAIN;
+    }
+
+    rc = vsw_unit_ring_keyframe(v->ring, v->shown_key, v->packet, &unit);
+    if (rc != VSTREAM_OK) {
+        return rc;
+    }
+
+    v->shown_key = unit.serial;
+
+    if (v->is_passed_through) {
+        rc = vsw_viewing_show_jpeg(v, v->packet, &unit, failure);
+
+    } else {
+        rc = vsw_viewing_decode(v, v->packet, &unit, false, failure);
+
+        if (rc == VSTREAM_OK) {
+            vsw_decoder_drain(v->decoder);
+            rc = vsw_viewing_receive(v, false, failure);
+            vsw_decoder_reset(v->decoder);
+        }
+    }
+
+    av_packet_unref(v->packet);
+
+    return rc;
+}
+
+
+/* With still off, the first keyframe is still asked for its size. */
+static int
+vsw_viewing_first_look(vsw_viewing_t *v, vsw_failure_t *failure)
+{
+    int             rc;
+    vsw_unit_t      unit;
+    vstream_jpeg_t  jpeg;
+    vstream_slice_t data;
+
+    if (v->announced.width > 0 ||
+        vsw_unit_ring_keyframe(v->ring, v->shown_key, v->packet, &unit) !=
+            VSTREAM_OK) {
+        return VSTREAM_OK;
+    }
+
+    v->shown_key = unit.serial;
+    rc = VSTREAM_OK;
+
+    if (v->stream->codec_id != AV_CODEC_ID_MJPEG) {
+        rc = vsw_viewing_size_learn(v, v->packet, failure);
+
+    } else {
+        data = (vstream_slice_t){ (const char *) v->packet->data,
+                                  (size_t) v->packet->size };
+
+        if (vstream_jpeg_scan(data, UINT64_MAX, &jpeg) == VSTREAM_JPEG_OK) {
+            rc = vsw_viewing_size_check(
+                v, (vsw_size_t){ jpeg.width, jpeg.height }, failure);
+        }
+    }
+
+    av_packet_unref(v->packet);
+
+    return rc;
+}
+
+
+/* Do stills as often as they were asked for need more than keyframes? */
+static bool
+vsw_viewing_keyframes_are_rare(const vsw_viewing_t *v)
+{
+    int64_t    still_us = (int64_t) v->config->still_ms * 1000;
+    vsw_unit_t key, newest;
+
+    if (!v->config->still_is_set || still_us == 0) {
+        return false;
+    }
+
+    vsw_unit_ring_newest_key(v->ring, &key);
+    vsw_unit_ring_newest(v->ring, &newest);
+
+    return key.serial > 0 && newest.t_us - key.t_us > still_us + still_us / 4;
+}
+
+
+static void
+vsw_viewing_attach(vsw_viewing_t *v)
+{
+    v->is_attached = true;
+    v->is_catching_up = true;
+    v->floor = v->sent;
+    v->shown_us = av_gettime_relative();
+    vsw_unit_ring_attach(v->ring);
+}
+
+
+static void
+vsw_viewing_detach(vsw_viewing_t *v)
+{
+    vsw_unit_t key;
+
+    v->is_attached = false;
+    vsw_unit_ring_detach(v->ring);
+    av_frame_unref(v->kept);
+
+    /* what was shown is newer than any keyframe at hand */
+    vsw_unit_ring_newest_key(v->ring, &key);
+    v->shown_key = key.serial;
+
+    if (v->decoder != NULL) {
+        vsw_decoder_reset(v->decoder);
+    }
+}
+
+
+static void
+vsw_viewing_attach_as_needed(vsw_viewing_t *v)
+{
+    bool is_needed;
+
+    if (!v->stills_need_units) {
+        v->stills_need_units = vsw_viewing_keyframes_are_rare(v);
+    }
+
+    is_needed = v->watched > 0 || v->stills_need_units;
+
+    if (is_needed && !v->is_attached) {
+        vsw_viewing_attach(v);
+
+    } else if (!is_needed && v->is_attached) {
+        vsw_viewing_detach(v);
+    }
+}
+
+
+int
+vsw_viewing_work(vsw_viewing_t *viewing, int64_t *due_us,
+                 vsw_failure_t *failure)
+{
+    *due_us = VSW_NEVER_US;
+
+    if (viewing->stream == NULL) {
+        return VSTREAM_AGAIN;
+    }
+
+    vsw_viewing_attach_as_needed(viewing);
+
+    if (viewing->is_attached) {
+        return vsw_viewing_take(viewing, failure);
+    }
+
+    if (viewing->config->still_ms == 0 &&
+        vsw_viewing_first_look(viewing, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    return vsw_viewing_still(viewing, due_us, failure);
+}
