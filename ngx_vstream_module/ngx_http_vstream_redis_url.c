@@ -1,0 +1,277 @@
+/*
+ * vstream_redis: where Redis is.
+ *
+ *     redis://[user[:password]@]host[:port][/db]
+ *     unix:/path[:db]
+ *
+ * and the parameters connections=, prefix= and password_file=.
+ */
+
+#include "ngx_http_vstream_module.h"
+
+
+#define NGX_HTTP_VSTREAM_REDIS_PORT        6379
+#define NGX_HTTP_VSTREAM_REDIS_CONNECTIONS 2
+#define NGX_HTTP_VSTREAM_PASSWORD_MAX      512
+
+
+static char *ngx_http_vstream_redis_url(ngx_conf_t *cf,
+    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *url);
+static char *ngx_http_vstream_redis_parameter(ngx_conf_t *cf,
+    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *text);
+static char *ngx_http_vstream_redis_password_file(ngx_conf_t *cf,
+    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *name);
+
+
+char *
+ngx_http_vstream_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                    *value;
+    ngx_uint_t                    i;
+    ngx_http_vstream_main_conf_t *vmcf;
+
+    (void) cmd;
+
+    vmcf = conf;
+    value = cf->args->elts;
+
+    if (vmcf->redis.addrs) {
+        return "is duplicate";
+    }
+
+    ngx_str_set(&vmcf->redis.prefix, VSTREAM_PREFIX_DEFAULT);
+    vmcf->redis.connections = NGX_HTTP_VSTREAM_REDIS_CONNECTIONS;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_http_vstream_redis_parameter(cf, &vmcf->redis, &value[i])
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return ngx_http_vstream_redis_url(cf, &vmcf->redis, &value[1]);
+}
+
+
+static char *
+ngx_http_vstream_redis_bad_url(ngx_conf_t *cf, const char *what)
+{
+    /* The URL itself is not shown: it may hold a password. */
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "%s in the URL of vstream_redis; it is "
+                       "redis://[user[:password]@]host[:port][/db] or "
+                       "unix:/path",
+                       what);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* user, password and database, each cut off the URL's rest in turn. */
+static char *
+ngx_http_vstream_redis_authority(ngx_conf_t *cf,
+    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *rest)
+{
+    u_char    *p, *end, *at, *colon, *slash;
+    ngx_int_t  database;
+
+    end = rest->data + rest->len;
+    at = NULL;
+
+    for (p = rest->data; p < end; p++) {
+        if (*p == '@') {
+            at = p; /* the last one: a password may hold others */
+        }
+    }
+
+    if (at) {
+        colon = ngx_strlchr(rest->data, at, ':');
+
+        redis->user.data = rest->data;
+        redis->user.len = (size_t) ((colon ? colon : at) - rest->data);
+
+        if (colon) {
+            redis->password.data = colon + 1;
+            redis->password.len = (size_t) (at - colon - 1);
+        }
+
+        rest->data = at + 1;
+        rest->len = (size_t) (end - rest->data);
+    }
+
+    slash = ngx_strlchr(rest->data, end, '/');
+
+    if (slash) {
+        if (slash + 1 < end) {
+            database = ngx_atoi(slash + 1, (size_t) (end - slash - 1));
+
+            if (database == NGX_ERROR || database > 1000000) {
+                return ngx_http_vstream_redis_bad_url(
+                    cf, "the database is not a number");
+            }
+
+            redis->database = (ngx_uint_t) database;
+        }
+
+        rest->len = (size_t) (slash - rest->data);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_vstream_redis_url(ngx_conf_t *cf,
+    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *url)
+{
+    ngx_url_t  u;
+    ngx_str_t  rest;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    if (url->len > 8 && ngx_strncmp(url->data, "redis://", 8) == 0) {
+        rest.data = url->data + 8;
+        rest.len = url->len - 8;
+
+        if (ngx_http_vstream_redis_authority(cf, redis, &rest) != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        u.url = rest;
+        u.default_port = NGX_HTTP_VSTREAM_REDIS_PORT;
+
+    } else if (url->len > 5 && ngx_strncmp(url->data, "unix:", 5) == 0) {
+        u.url = *url;
+
+    } else {
+        return ngx_http_vstream_redis_bad_url(cf, "unknown scheme");
+    }
+
+    if (u.url.len == 0) {
+        return ngx_http_vstream_redis_bad_url(cf, "no host");
+    }
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in \"%V\" of the URL of vstream_redis",
+                           u.err ? u.err : "no address", &u.url);
+        return NGX_CONF_ERROR;
+    }
+
+    redis->name = u.url;
+    redis->addrs = u.addrs;
+    redis->naddrs = u.naddrs;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_vstream_redis_parameter(ngx_conf_t *cf,
+    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *text)
+{
+    ngx_int_t n;
+    ngx_str_t value;
+
+    if (text->len > 12 && ngx_strncmp(text->data, "connections=", 12) == 0) {
+        n = ngx_atoi(text->data + 12, text->len - 12);
+
+        if (n < 1 || n > 64) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid \"%V\": connections is a number from "
+                               "1 to 64",
+                               text);
+            return NGX_CONF_ERROR;
+        }
+
+        redis->connections = (ngx_uint_t) n;
+
+        return NGX_CONF_OK;
+    }
+
+    if (text->len > 7 && ngx_strncmp(text->data, "prefix=", 7) == 0) {
+        value.data = text->data + 7;
+        value.len = text->len - 7;
+
+        if (value.len > VSTREAM_PREFIX_MAX
+            || vstream_camera_id_check(ngx_http_vstream_slice(&value))
+                   != VSTREAM_OK)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid \"%V\": prefix has 1 to %d letters, "
+                               "digits, dots, dashes or underscores",
+                               text, VSTREAM_PREFIX_MAX);
+            return NGX_CONF_ERROR;
+        }
+
+        redis->prefix = value;
+
+        return NGX_CONF_OK;
+    }
+
+    if (text->len > 14 && ngx_strncmp(text->data, "password_file=", 14) == 0) {
+        value.data = text->data + 14;
+        value.len = text->len - 14;
+
+        return ngx_http_vstream_redis_password_file(cf, redis, &value);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown parameter \"%V\" of vstream_redis; there are "
+                       "connections=, prefix= and password_file=",
+                       text);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* The file's first line. */
+static char *
+ngx_http_vstream_redis_password_file(ngx_conf_t *cf,
+    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *name)
+{
+    u_char   *data, *p;
+    ssize_t   n;
+    ngx_fd_t  fd;
+
+    if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    data = ngx_pnalloc(cf->pool, NGX_HTTP_VSTREAM_PASSWORD_MAX);
+    if (data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", name);
+        return NGX_CONF_ERROR;
+    }
+
+    n = ngx_read_fd(fd, data, NGX_HTTP_VSTREAM_PASSWORD_MAX);
+    (void) ngx_close_file(fd);
+
+    for (p = data; n > 0 && p < data + n && *p != LF && *p != CR; p++) {
+        /* to the end of the line */
+    }
+
+    if (p == data || p == data + NGX_HTTP_VSTREAM_PASSWORD_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "password file \"%V\" has no password of 1 to %d "
+                           "bytes in its first line",
+                           name, NGX_HTTP_VSTREAM_PASSWORD_MAX - 1);
+        return NGX_CONF_ERROR;
+    }
+
+    redis->password.data = data;
+    redis->password.len = (size_t) (p - data);
+
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,277 @@
+/*
+ * vstream_snapshot: the newest picture of a camera as one JPEG.
+ *
+ * A still that is younger than a second is answered at once.  An older one
+ * makes demand: the camera process then decodes what it has kept since the
+ * last keyframe, and the fresh picture is waited for; where none comes, the
+ * old one goes out with its age.  `?after=<epoch>-<seq>` waits for a newer
+ * picture than that (long poll).
+ */
+
+#include "ngx_http_vstream_reply.h"
+#include "ngx_http_vstream_store.h"
+
+
+#define NGX_HTTP_VSTREAM_SNAPSHOT_FRESH 1000  /* ms; no demand below it */
+#define NGX_HTTP_VSTREAM_SNAPSHOT_WAIT  1500  /* for a fresh one */
+#define NGX_HTTP_VSTREAM_SNAPSHOT_POLL  25000 /* for one after `after` */
+
+
+typedef struct {
+    ngx_http_vstream_watch_t     watch;
+    ngx_http_request_t          *request;
+    ngx_http_vstream_loc_conf_t *conf;
+    ngx_event_t                  timer;
+    uint64_t                     after_epoch; /* 0: not given */
+    uint64_t                     after_seq;
+    unsigned                     waiting : 1; /* for a picture */
+} ngx_http_vstream_snapshot_t;
+
+
+static void ngx_http_vstream_snapshot_watch_handler(
+    ngx_http_vstream_watch_t *watch, ngx_http_vstream_event_t event);
+static void ngx_http_vstream_snapshot_timer_handler(ngx_event_t *ev);
+static void ngx_http_vstream_snapshot_cleanup(void *data);
+
+
+/* The value of an ETag, with or without its quotes; anything else is none. */
+static void
+ngx_http_vstream_snapshot_after(ngx_http_vstream_snapshot_t *snapshot)
+{
+    u_char          *from, *to;
+    ngx_str_t        value;
+    uint64_t         epoch, seq;
+    vstream_slice_t  id;
+    u_char           text[VSTREAM_FRAME_ID_MAX + 2];
+
+    if (ngx_http_arg(snapshot->request, (u_char *) "after", 5, &value)
+            != NGX_OK
+        || value.len > sizeof(text))
+    {
+        return;
+    }
+
+    from = value.data;
+    to = text;
+    ngx_unescape_uri(&to, &from, value.len, 0);
+
+    id.data = (char *) text;
+    id.length = (size_t) (to - text);
+
+    if (id.length >= 2 && text[0] == '"' && text[id.length - 1] == '"') {
+        id.data++;
+        id.length -= 2;
+    }
+
+    if (vstream_frame_id_read(id, &epoch, &seq) == VSTREAM_OK) {
+        snapshot->after_epoch = epoch;
+        snapshot->after_seq = seq;
+    }
+}
+
+
+static void
+ngx_http_vstream_snapshot_finish(ngx_http_vstream_snapshot_t *snapshot,
+    ngx_http_vstream_frame_t *frame)
+{
+    ngx_int_t           rc;
+    ngx_http_request_t *r;
+
+    r = snapshot->request;
+
+    if (frame == NULL) {
+        frame = snapshot->conf->placeholder;
+    }
+
+    rc = frame ? ngx_http_vstream_reply_frame(r, frame)
+               : ngx_http_vstream_problem(
+                   r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                   "There is no picture of this camera at the moment.");
+
+    ngx_http_vstream_snapshot_cleanup(snapshot);
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/* Is this the picture that was asked for? */
+static ngx_uint_t
+ngx_http_vstream_snapshot_suits(ngx_http_vstream_snapshot_t *snapshot,
+    ngx_http_vstream_frame_t *frame)
+{
+    if (frame->length > snapshot->conf->max_frame_size) {
+        return 0;
+    }
+
+    if (snapshot->after_epoch == frame->info.epoch) {
+        return frame->info.seq > snapshot->after_seq;
+    }
+
+    return snapshot->after_epoch != 0
+           || ngx_http_vstream_frame_age_ms(frame)
+                  < NGX_HTTP_VSTREAM_SNAPSHOT_FRESH;
+}
+
+
+/* The camera is known: answers, or waits for a better picture. */
+static void
+ngx_http_vstream_snapshot_decide(ngx_http_vstream_snapshot_t *snapshot)
+{
+    ngx_http_vstream_part_t *part;
+
+    part = snapshot->watch.camera->part;
+
+    if (part && ngx_http_vstream_snapshot_suits(snapshot, part->frame)) {
+        ngx_http_vstream_snapshot_finish(snapshot, part->frame);
+        return;
+    }
+
+    if (!snapshot->waiting) {
+        snapshot->waiting = 1;
+        ngx_add_timer(&snapshot->timer, snapshot->after_epoch
+                                            ? NGX_HTTP_VSTREAM_SNAPSHOT_POLL
+                                            : NGX_HTTP_VSTREAM_SNAPSHOT_WAIT);
+        ngx_http_vstream_store_make_live(&snapshot->watch);
+    }
+}
+
+
+static void
+ngx_http_vstream_snapshot_watch_handler(ngx_http_vstream_watch_t *watch,
+    ngx_http_vstream_event_t event)
+{
+    ngx_connection_t            *c;
+    ngx_http_request_t          *r;
+    ngx_http_vstream_snapshot_t *snapshot;
+
+    snapshot = (ngx_http_vstream_snapshot_t *) watch;
+    r = snapshot->request;
+    c = r->connection;
+
+    switch (event) {
+
+    case NGX_HTTP_VSTREAM_KNOWN:
+    case NGX_HTTP_VSTREAM_PART:
+        ngx_http_vstream_snapshot_decide(snapshot);
+        break;
+
+    case NGX_HTTP_VSTREAM_UNKNOWN:
+        ngx_http_vstream_snapshot_cleanup(snapshot);
+        ngx_http_finalize_request(
+            r, ngx_http_vstream_problem(r, NGX_HTTP_NOT_FOUND,
+                                        "There is no such camera."));
+        break;
+
+    case NGX_HTTP_VSTREAM_LOST:
+        ngx_http_vstream_snapshot_finish(snapshot, NULL);
+        break;
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_vstream_snapshot_timer_handler(ngx_event_t *ev)
+{
+    ngx_connection_t            *c;
+    ngx_http_request_t          *r;
+    ngx_http_vstream_part_t     *part;
+    ngx_http_vstream_snapshot_t *snapshot;
+
+    snapshot = ev->data;
+    r = snapshot->request;
+    c = r->connection;
+    part = snapshot->waiting ? snapshot->watch.camera->part : NULL;
+
+    if (part && snapshot->after_epoch) {
+        /* Nothing newer: the client asks again. */
+        ngx_http_vstream_snapshot_cleanup(snapshot);
+        ngx_http_finalize_request(
+            r, ngx_http_vstream_reply(r, NGX_HTTP_NO_CONTENT, "text/plain",
+                                      NULL, 0));
+
+    } else {
+        ngx_http_vstream_snapshot_finish(snapshot,
+                                         part ? part->frame : NULL);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_vstream_snapshot_cleanup(void *data)
+{
+    ngx_http_vstream_snapshot_t *snapshot;
+
+    snapshot = data;
+
+    if (snapshot->timer.timer_set) {
+        ngx_del_timer(&snapshot->timer);
+    }
+
+    ngx_http_vstream_store_unwatch(&snapshot->watch);
+}
+
+
+ngx_int_t
+ngx_http_vstream_snapshot_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    id;
+    ngx_http_cleanup_t          *cleanup;
+    ngx_http_vstream_snapshot_t *snapshot;
+
+    rc = ngx_http_vstream_request_check(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_vstream_request_camera(r, &id);
+    if (rc != NGX_OK) {
+        return ngx_http_vstream_refuse_camera(r, rc);
+    }
+
+    snapshot = ngx_pcalloc(r->pool, sizeof(ngx_http_vstream_snapshot_t));
+    cleanup = ngx_http_cleanup_add(r, 0);
+
+    if (snapshot == NULL || cleanup == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    snapshot->request = r;
+    snapshot->conf = ngx_http_get_module_loc_conf(r, ngx_vstream_module);
+    snapshot->watch.handler = ngx_http_vstream_snapshot_watch_handler;
+    snapshot->timer.handler = ngx_http_vstream_snapshot_timer_handler;
+    snapshot->timer.data = snapshot;
+    snapshot->timer.log = r->connection->log;
+    ngx_http_vstream_snapshot_after(snapshot);
+
+    cleanup->handler = ngx_http_vstream_snapshot_cleanup;
+    cleanup->data = snapshot;
+
+    rc = ngx_http_vstream_store_watch(&snapshot->watch, &id, 0);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->main->count++;
+    r->read_event_handler = ngx_http_test_reading;
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_http_vstream_snapshot_decide(snapshot);
+        break;
+
+    case NGX_AGAIN:
+        ngx_add_timer(&snapshot->timer, NGX_HTTP_VSTREAM_STORE_TIMEOUT);
+        break;
+
+    default:
+        ngx_http_vstream_snapshot_finish(snapshot, NULL);
+    }
+
+    return NGX_DONE;
+}
