@@ -62,7 +62,7 @@ $(MODULE): $(MODULE_SRC)
 	@mkdir -p $(B)/nginx
 	cd $(NGINX_SRC) && . ./conf_flags && ./configure "$${NGX_CONF_FLAGS[@]}" \
 	    --builddir=$(abspath $(B)/nginx) --add-dynamic-module=$(CURDIR) \
-	    --with-cc-opt="-g $(OPT) -fvisibility=hidden $(SANFLAGS) -DVSTREAM_VERSION='\"$(VERSION)\"'" \
+	    --with-cc-opt="-g $(OPT) $(SANFLAGS) -DVSTREAM_VERSION='\"$(VERSION)\"'" \
 	    --with-ld-opt="$(SANFLAGS)" > $(abspath $(B)/nginx/configure.log)
 	$(MAKE) -C $(NGINX_SRC) -f $(abspath $(B)/nginx)/Makefile modules
 	cp $(B)/nginx/ngx_vstream_module.so $@
