@@ -39,8 +39,7 @@ static int vstream_camera_transport_set(vstream_camera_t *camera,
                                         vstream_slice_t   value);
 static int vstream_camera_still_set(vstream_camera_t *camera,
                                     vstream_slice_t   value);
-static int vstream_camera_slice_equals(vstream_slice_t slice,
-                                       const char     *text);
+static int vstream_camera_slice_equals(vstream_slice_t slice, const char *text);
 static void vstream_camera_pair_write(vstream_writer_t *w, const char *name,
                                       vstream_slice_t value);
 static void vstream_camera_milli_write(vstream_writer_t *w, const char *name,
@@ -85,8 +84,8 @@ vstream_camera_option_set(vstream_camera_t *camera, vstream_slice_t name,
                           const vstream_camera_option_t **option)
 {
     static const vstream_camera_set_pt set[] = {
-        vstream_camera_name_set,    vstream_camera_fps_set,
-        vstream_camera_width_set,   vstream_camera_quality_set,
+        vstream_camera_name_set,      vstream_camera_fps_set,
+        vstream_camera_width_set,     vstream_camera_quality_set,
         vstream_camera_transport_set, vstream_camera_still_set,
     };
 
@@ -130,7 +129,8 @@ vstream_camera_name_set(vstream_camera_t *camera, vstream_slice_t value)
         n = vstream_utf8_read(rest, &code);
 
         if (n == 0 || code < 0x20 || (code >= 0x7f && code <= 0x9f)
-            || code == 0x2028 || code == 0x2029) {
+            || code == 0x2028 || code == 0x2029)
+        {
             return VSTREAM_ERROR;
         }
     }
@@ -148,7 +148,8 @@ vstream_camera_fps_set(vstream_camera_t *camera, vstream_slice_t value)
 
     if (vstream_number_milli_read(value, VSTREAM_CAMERA_FPS_MILLI_MAX, &milli)
             != VSTREAM_OK
-        || milli < VSTREAM_CAMERA_FPS_MILLI_MIN) {
+        || milli < VSTREAM_CAMERA_FPS_MILLI_MIN)
+    {
         return VSTREAM_ERROR;
     }
 
@@ -165,7 +166,8 @@ vstream_camera_width_set(vstream_camera_t *camera, vstream_slice_t value)
 
     if (vstream_number_read(value, VSTREAM_CAMERA_WIDTH_MAX, &width)
             != VSTREAM_OK
-        || width < VSTREAM_CAMERA_WIDTH_MIN || width % 2 != 0) {
+        || width < VSTREAM_CAMERA_WIDTH_MIN || width % 2 != 0)
+    {
         return VSTREAM_ERROR;
     }
 
@@ -182,7 +184,8 @@ vstream_camera_quality_set(vstream_camera_t *camera, vstream_slice_t value)
 
     if (vstream_number_read(value, VSTREAM_CAMERA_QUALITY_MAX, &quality)
             != VSTREAM_OK
-        || quality == 0) {
+        || quality == 0)
+    {
         return VSTREAM_ERROR;
     }
 
@@ -217,7 +220,8 @@ vstream_camera_still_set(vstream_camera_t *camera, vstream_slice_t value)
     } else if (vstream_number_milli_read(value, VSTREAM_CAMERA_STILL_MS_MAX,
                                          &milli)
                    != VSTREAM_OK
-               || milli < VSTREAM_CAMERA_STILL_MS_MIN) {
+               || milli < VSTREAM_CAMERA_STILL_MS_MIN)
+    {
         return VSTREAM_ERROR;
     }
 

@@ -25,11 +25,11 @@ typedef struct {
     vstream_slice_t     origin;
     vstream_slice_t     name;      /* for people; empty: the id is shown */
     uint32_t            fps_milli; /* most frames per 1000 s; 0: as they come */
-    uint32_t            width;     /* pixels, 16 to 7680, even; 0: as it comes */
-    uint32_t            quality;   /* of JPEG, 1 to 100; default 80 */
+    uint32_t            width;   /* pixels, 16 to 7680, even; 0: as it comes */
+    uint32_t            quality; /* of JPEG, 1 to 100; default 80 */
     vstream_transport_t transport; /* of RTSP */
-    uint32_t still_ms; /* least time between stills; 0: `still=off` */
-    unsigned still_is_set : 1;   /* `still=` was given: keep to it by decoding */
+    uint32_t still_ms;         /* least time between stills; 0: `still=off` */
+    unsigned still_is_set : 1; /* `still=` was given: keep to it by decoding */
     unsigned quality_is_set : 1; /* `quality=` was given: MJPEG is re-encoded */
 } vstream_camera_t;
 

@@ -25,8 +25,8 @@ vstream_camera_id_check(vstream_slice_t id)
     for (i = 1; i < id.length; i++) {
         c = id.data[i];
 
-        if (!vstream_camera_id_is_alnum(c) && c != '.' && c != '_'
-            && c != '-') {
+        if (!vstream_camera_id_is_alnum(c) && c != '.' && c != '_' && c != '-')
+        {
             return VSTREAM_ERROR;
         }
     }

@@ -12,8 +12,8 @@
 #define VSTREAM_FRAME_NUMBERS 5
 
 
-static int vstream_frame_numbers_read(vstream_slice_t text,
-                                      const uint64_t *max, uint64_t *number);
+static int vstream_frame_numbers_read(vstream_slice_t text, const uint64_t *max,
+                                      uint64_t *number);
 
 
 void
@@ -36,9 +36,9 @@ int
 vstream_frame_line_read(vstream_slice_t data, vstream_frame_t *f,
                         size_t *line_length)
 {
-    static const uint64_t max[VSTREAM_FRAME_NUMBERS] = {
-        UINT64_MAX, UINT64_MAX, INT64_MAX, UINT32_MAX, UINT32_MAX
-    };
+    static const uint64_t max[VSTREAM_FRAME_NUMBERS] = { UINT64_MAX, UINT64_MAX,
+                                                         INT64_MAX, UINT32_MAX,
+                                                         UINT32_MAX };
 
     vstream_slice_t line;
     const char     *newline;
@@ -136,7 +136,8 @@ vstream_frame_id_read(vstream_slice_t text, uint64_t *epoch, uint64_t *seq)
     tail.length = text.length - head.length - 1;
 
     if (vstream_number_read(head, UINT64_MAX, &first) != VSTREAM_OK
-        || vstream_number_read(tail, UINT64_MAX, &second) != VSTREAM_OK) {
+        || vstream_number_read(tail, UINT64_MAX, &second) != VSTREAM_OK)
+    {
         return VSTREAM_ERROR;
     }
 

@@ -41,8 +41,7 @@ int vstream_frame_line_read(vstream_slice_t data, vstream_frame_t *f,
 void vstream_frame_id_write(vstream_writer_t *w, uint64_t epoch, uint64_t seq);
 
 /* VSTREAM_OK or VSTREAM_ERROR; the whole of `text` must be an id. */
-int vstream_frame_id_read(vstream_slice_t text, uint64_t *epoch,
-                          uint64_t *seq);
+int vstream_frame_id_read(vstream_slice_t text, uint64_t *epoch, uint64_t *seq);
 
 /*
  * Order of two frames of one camera: negative if a is older than b, 0 if they

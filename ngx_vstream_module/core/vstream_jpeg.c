@@ -45,23 +45,20 @@ typedef struct {
 } vstream_jpeg_segment_t;
 
 
-static vstream_jpeg_result_t
-vstream_jpeg_marker_read(vstream_jpeg_reader_t *r, unsigned char *marker);
-static vstream_jpeg_result_t
-vstream_jpeg_segment_process(vstream_jpeg_reader_t *r, unsigned char marker);
-static vstream_jpeg_result_t
-vstream_jpeg_segment_read(vstream_jpeg_reader_t  *r,
-                          vstream_jpeg_segment_t *segment);
-static vstream_jpeg_result_t
-vstream_jpeg_frame_read(vstream_jpeg_reader_t        *r,
-                        const vstream_jpeg_segment_t *segment);
-static vstream_jpeg_result_t
-vstream_jpeg_scan_read(vstream_jpeg_reader_t        *r,
-                       const vstream_jpeg_segment_t *segment);
+static vstream_jpeg_result_t vstream_jpeg_marker_read(vstream_jpeg_reader_t *r,
+                                                      unsigned char *marker);
+static vstream_jpeg_result_t vstream_jpeg_segment_process(
+    vstream_jpeg_reader_t *r, unsigned char marker);
+static vstream_jpeg_result_t vstream_jpeg_segment_read(
+    vstream_jpeg_reader_t *r, vstream_jpeg_segment_t *segment);
+static vstream_jpeg_result_t vstream_jpeg_frame_read(
+    vstream_jpeg_reader_t *r, const vstream_jpeg_segment_t *segment);
+static vstream_jpeg_result_t vstream_jpeg_scan_read(
+    vstream_jpeg_reader_t *r, const vstream_jpeg_segment_t *segment);
 static int vstream_jpeg_has_component(const vstream_jpeg_reader_t *r,
                                       unsigned char                id);
-static vstream_jpeg_result_t
-vstream_jpeg_entropy_skip(vstream_jpeg_reader_t *r);
+static vstream_jpeg_result_t vstream_jpeg_entropy_skip(
+    vstream_jpeg_reader_t *r);
 static uint32_t vstream_jpeg_uint16(const unsigned char *p);
 
 
@@ -145,13 +142,15 @@ vstream_jpeg_segment_process(vstream_jpeg_reader_t *r, unsigned char marker)
     if (marker == VSTREAM_JPEG_DNL || marker == VSTREAM_JPEG_DHP
         || marker == VSTREAM_JPEG_EXP
         || (marker > VSTREAM_JPEG_SOF2 && marker <= VSTREAM_JPEG_SOFF
-            && marker != VSTREAM_JPEG_DHT)) {
+            && marker != VSTREAM_JPEG_DHT))
+    {
         return VSTREAM_JPEG_UNSUPPORTED;
     }
 
     if (marker < VSTREAM_JPEG_SOF0
         || (marker >= VSTREAM_JPEG_RST0 && marker <= VSTREAM_JPEG_EOI)
-        || (marker > VSTREAM_JPEG_APPF && marker != VSTREAM_JPEG_COM)) {
+        || (marker > VSTREAM_JPEG_APPF && marker != VSTREAM_JPEG_COM))
+    {
         return VSTREAM_JPEG_MALFORMED;
     }
 
@@ -225,7 +224,8 @@ vstream_jpeg_frame_read(vstream_jpeg_reader_t        *r,
 
     if (jpeg->height == 0 || jpeg->width == 0 || count == 0
         || count > VSTREAM_JPEG_COMPONENTS_MAX
-        || segment->length != 6 + 3 * (size_t) count) {
+        || segment->length != 6 + 3 * (size_t) count)
+    {
         return VSTREAM_JPEG_MALFORMED;
     }
 
@@ -258,7 +258,8 @@ vstream_jpeg_scan_read(vstream_jpeg_reader_t        *r,
     count = p[0];
 
     if (count == 0 || count > r->jpeg->components
-        || segment->length != 4 + 2 * count) {
+        || segment->length != 4 + 2 * count)
+    {
         return VSTREAM_JPEG_MALFORMED;
     }
 
@@ -303,7 +304,8 @@ vstream_jpeg_entropy_skip(vstream_jpeg_reader_t *r)
         next = p[1];
 
         if (next == 0 || next == 0xff
-            || (next >= VSTREAM_JPEG_RST0 && next <= VSTREAM_JPEG_RST7)) {
+            || (next >= VSTREAM_JPEG_RST0 && next <= VSTREAM_JPEG_RST7))
+        {
             continue;
         }
 

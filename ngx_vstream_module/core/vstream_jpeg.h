@@ -15,19 +15,19 @@
 
 
 typedef struct {
-    uint32_t width;      /* pixels, 1 to 65535 */
+    uint32_t width; /* pixels, 1 to 65535 */
     uint32_t height;
     uint32_t components; /* 1 to 4 */
     uint32_t scans;
-    size_t   length;     /* bytes from SOI to EOI, both included */
+    size_t   length; /* bytes from SOI to EOI, both included */
 } vstream_jpeg_t;
 
 typedef enum {
     VSTREAM_JPEG_OK = 0,
-    VSTREAM_JPEG_TRUNCATED,  /* ends before its EOI */
-    VSTREAM_JPEG_MALFORMED,  /* not a JPEG, or its segments do not add up */
+    VSTREAM_JPEG_TRUNCATED,   /* ends before its EOI */
+    VSTREAM_JPEG_MALFORMED,   /* not a JPEG, or its segments do not add up */
     VSTREAM_JPEG_UNSUPPORTED, /* lossless, hierarchical or arithmetic coding */
-    VSTREAM_JPEG_TOO_LARGE,  /* more than max_pixels, or too many scans */
+    VSTREAM_JPEG_TOO_LARGE,   /* more than max_pixels, or too many scans */
 } vstream_jpeg_result_t;
 
 
@@ -38,7 +38,7 @@ typedef enum {
  * undefined.
  */
 vstream_jpeg_result_t vstream_jpeg_scan(vstream_slice_t data,
-                                        uint64_t max_pixels,
+                                        uint64_t        max_pixels,
                                         vstream_jpeg_t *jpeg);
 
 /* "truncated", "malformed", ...: for logs and counters. */

@@ -12,9 +12,8 @@ static void vstream_multipart_delimiter_write(vstream_writer_t *w,
 
 void
 vstream_multipart_header_write(vstream_writer_t *w, vstream_slice_t boundary,
-                               vstream_slice_t        camera,
-                               const vstream_frame_t *f, size_t length,
-                               uint64_t age_ms)
+                               vstream_slice_t camera, const vstream_frame_t *f,
+                               size_t length, uint64_t age_ms)
 {
     vstream_multipart_delimiter_write(w, boundary);
 
@@ -53,8 +52,7 @@ vstream_multipart_end_write(vstream_writer_t *w, vstream_slice_t boundary)
 
 /* Delimiter and Content-Type, without the CRLF that ends the field. */
 static void
-vstream_multipart_delimiter_write(vstream_writer_t *w,
-                                  vstream_slice_t   boundary)
+vstream_multipart_delimiter_write(vstream_writer_t *w, vstream_slice_t boundary)
 {
     vstream_writer_text(w, "--");
     vstream_writer_slice_append(w, boundary);

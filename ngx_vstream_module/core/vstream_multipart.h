@@ -33,19 +33,18 @@
  * X-Frame-Seq, X-Frame-Id (<epoch>-<seq>), X-Frame-Age-Ms and X-Camera, then
  * an empty line.
  */
-void vstream_multipart_header_write(vstream_writer_t *w,
-                                    vstream_slice_t boundary,
-                                    vstream_slice_t camera,
+void vstream_multipart_header_write(vstream_writer_t      *w,
+                                    vstream_slice_t        boundary,
+                                    vstream_slice_t        camera,
                                     const vstream_frame_t *f, size_t length,
                                     uint64_t age_ms);
 
 /* The early header block: delimiter and Content-Type, then an empty line. */
 void vstream_multipart_advance_write(vstream_writer_t *w,
-                                     vstream_slice_t boundary);
+                                     vstream_slice_t   boundary);
 
 /* `--boundary--` CRLF: the end of the body. */
-void vstream_multipart_end_write(vstream_writer_t *w,
-                                 vstream_slice_t boundary);
+void vstream_multipart_end_write(vstream_writer_t *w, vstream_slice_t boundary);
 
 
 #endif /* VSTREAM_MULTIPART_H */

@@ -43,8 +43,7 @@ vstream_number_read(vstream_slice_t text, uint64_t max, uint64_t *value)
 
 
 int
-vstream_number_milli_read(vstream_slice_t text, uint64_t max,
-                          uint64_t *value)
+vstream_number_milli_read(vstream_slice_t text, uint64_t max, uint64_t *value)
 {
     vstream_slice_t whole;
     const char     *point;
@@ -72,7 +71,7 @@ vstream_number_milli_read(vstream_slice_t text, uint64_t max,
             return VSTREAM_ERROR;
         }
 
-        for ( /* void */ ; i < text.length; i++) {
+        for (/* void */; i < text.length; i++) {
             if (text.data[i] < '0' || text.data[i] > '9') {
                 return VSTREAM_ERROR;
             }

@@ -71,8 +71,7 @@ vstream_schema_suffix(vstream_key_kind_t kind)
 
 int
 vstream_schema_frame_channel_read(vstream_slice_t prefix,
-                                  vstream_slice_t channel,
-                                  vstream_slice_t *id)
+                                  vstream_slice_t channel, vstream_slice_t *id)
 {
     static const char opening[] = ":{";
     static const char ending[] = "}:frame";
@@ -92,7 +91,8 @@ vstream_schema_frame_channel_read(vstream_slice_t prefix,
         || memcmp(channel.data + prefix.length, opening, sizeof(opening) - 1)
                != 0
         || memcmp(inner.data + inner.length, ending, after) != 0
-        || vstream_camera_id_check(inner) != VSTREAM_OK) {
+        || vstream_camera_id_check(inner) != VSTREAM_OK)
+    {
         return VSTREAM_ERROR;
     }
 
@@ -190,8 +190,8 @@ const char vstream_script_declare[] =
     "if stored ~= record then\n"
     "    local all = redis.call('HGETALL', cameras)\n"
     "    for i = 1, #all, 2 do\n"
-    "        local id = all[i]\n"
-    "        if not declared[id] and field(all[i + 1], 'origin') == origin then\n"
+    "        local id, json = all[i], all[i + 1]\n"
+    "        if not declared[id] and field(json, 'origin') == origin then\n"
     "            redis.call('HDEL', cameras, id)\n"
     "            change(id)\n"
     "        end\n"

@@ -50,11 +50,11 @@
 typedef enum {
     VSTREAM_KEY_SCHEMA,
     VSTREAM_KEY_CAMERAS,
-    VSTREAM_KEY_SET,         /* argument: the origin */
+    VSTREAM_KEY_SET, /* argument: the origin */
     VSTREAM_KEY_NEWS,
     VSTREAM_KEY_REPLICAS,
-    VSTREAM_KEY_REPLICA,     /* argument: the replica's name */
-    VSTREAM_KEY_LEASE,       /* argument, from here on: the camera id */
+    VSTREAM_KEY_REPLICA, /* argument: the replica's name */
+    VSTREAM_KEY_LEASE,   /* argument, from here on: the camera id */
     VSTREAM_KEY_EPOCH,
     VSTREAM_KEY_FRAME,
     VSTREAM_KEY_STILL,
@@ -138,7 +138,7 @@ int vstream_schema_frame_channel_read(vstream_slice_t  prefix,
 #define VSTREAM_REASON_BAD_SOURCE         "bad_source"
 #define VSTREAM_REASON_CREDENTIAL_MISSING "credential_missing"
 #define VSTREAM_REASON_CLAIMED_TWICE      "claimed_twice" /* two origins */
-#define VSTREAM_REASON_NO_REPLICA         "no_replica" /* by the module */
+#define VSTREAM_REASON_NO_REPLICA         "no_replica"    /* by the module */
 
 
 /*

@@ -23,7 +23,7 @@ typedef struct {
 
 
 /* A string literal as a slice; its terminating zero is not counted. */
-#define VSTREAM_SLICE(literal)                                                \
+#define VSTREAM_SLICE(literal)                                                 \
     ((vstream_slice_t) { (literal), sizeof(literal) - 1 })
 
 

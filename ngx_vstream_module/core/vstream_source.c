@@ -17,25 +17,24 @@ typedef struct {
 } vstream_source_scheme_t;
 
 
-static vstream_source_result_t
-vstream_source_scheme_read(vstream_slice_t text, vstream_source_t *source,
-                           vstream_slice_t *rest);
-static vstream_source_result_t
-vstream_source_url_read(vstream_slice_t rest, vstream_source_t *source);
-static vstream_source_result_t
-vstream_source_user_info_read(vstream_source_t *source);
-static vstream_source_result_t
-vstream_source_host_read(vstream_slice_t text, vstream_source_t *source);
-static vstream_source_result_t
-vstream_source_port_read(vstream_slice_t text, vstream_source_t *source);
-static vstream_source_result_t
-vstream_source_file_read(vstream_slice_t rest, vstream_source_t *source);
-static vstream_source_result_t
-vstream_source_placeholder_read(vstream_slice_t text, vstream_slice_t *name);
-static int vstream_source_is_printable(vstream_slice_t text);
-static int vstream_source_is_host(vstream_slice_t host, const char *extra);
-static int vstream_source_has_placeholder(vstream_slice_t text);
-static int vstream_source_has_parent(vstream_slice_t path);
+static vstream_source_result_t vstream_source_scheme_read(
+    vstream_slice_t text, vstream_source_t *source, vstream_slice_t *rest);
+static vstream_source_result_t vstream_source_url_read(
+    vstream_slice_t rest, vstream_source_t *source);
+static vstream_source_result_t vstream_source_user_info_read(
+    vstream_source_t *source);
+static vstream_source_result_t vstream_source_host_read(
+    vstream_slice_t text, vstream_source_t *source);
+static vstream_source_result_t vstream_source_port_read(
+    vstream_slice_t text, vstream_source_t *source);
+static vstream_source_result_t vstream_source_file_read(
+    vstream_slice_t rest, vstream_source_t *source);
+static vstream_source_result_t vstream_source_placeholder_read(
+    vstream_slice_t text, vstream_slice_t *name);
+static int    vstream_source_is_printable(vstream_slice_t text);
+static int    vstream_source_is_host(vstream_slice_t host, const char *extra);
+static int    vstream_source_has_placeholder(vstream_slice_t text);
+static int    vstream_source_has_parent(vstream_slice_t path);
 static size_t vstream_source_find(vstream_slice_t text, const char *stops);
 static size_t vstream_source_find_last(vstream_slice_t text, char c);
 static vstream_slice_t vstream_source_head(vstream_slice_t text, size_t n);
@@ -109,7 +108,8 @@ vstream_source_scheme_read(vstream_slice_t text, vstream_source_t *source,
             || memcmp(text.data, s->scheme.data, s->scheme.length) != 0
             || memcmp(text.data + s->scheme.length, s->opening.data,
                       s->opening.length)
-                   != 0) {
+                   != 0)
+        {
             continue;
         }
 
@@ -149,7 +149,8 @@ vstream_source_url_read(vstream_slice_t rest, vstream_source_t *source)
     }
 
     if (vstream_source_has_placeholder(authority)
-        || vstream_source_has_placeholder(source->path)) {
+        || vstream_source_has_placeholder(source->path))
+    {
         return VSTREAM_SOURCE_PLACED_CREDENTIAL;
     }
 
@@ -157,7 +158,8 @@ vstream_source_url_read(vstream_slice_t rest, vstream_source_t *source)
 
     /* "user:pa/ss@host": a password has been taken for a port. */
     if (result == VSTREAM_SOURCE_BAD_PORT && source->user_info.length == 0
-        && vstream_source_find(source->path, "@") < source->path.length) {
+        && vstream_source_find(source->path, "@") < source->path.length)
+    {
         return VSTREAM_SOURCE_LITERAL_PASSWORD;
     }
 
@@ -208,7 +210,8 @@ vstream_source_placeholder_read(vstream_slice_t text, vstream_slice_t *name)
     char            c;
 
     if (text.length < 4 || text.data[0] != '$' || text.data[1] != '{'
-        || text.data[text.length - 1] != '}') {
+        || text.data[text.length - 1] != '}')
+    {
         return VSTREAM_SOURCE_BAD_PLACEHOLDER;
     }
 
@@ -216,7 +219,8 @@ vstream_source_placeholder_read(vstream_slice_t text, vstream_slice_t *name)
     inner.length--;
 
     if (inner.length > VSTREAM_CREDENTIAL_NAME_MAX || inner.data[0] < 'A'
-        || inner.data[0] > 'Z') {
+        || inner.data[0] > 'Z')
+    {
         return VSTREAM_SOURCE_BAD_PLACEHOLDER;
     }
 
@@ -252,7 +256,8 @@ vstream_source_host_read(vstream_slice_t text, vstream_source_t *source)
         rest = vstream_source_tail(text, end + 1);
 
         if (vstream_source_find(source->host, ":") == source->host.length
-            || !vstream_source_is_host(source->host, ":.%")) {
+            || !vstream_source_is_host(source->host, ":.%"))
+        {
             return VSTREAM_SOURCE_NO_HOST;
         }
 
@@ -279,7 +284,8 @@ vstream_source_port_read(vstream_slice_t text, vstream_source_t *source)
     if (text.data[0] != ':'
         || vstream_number_read(vstream_source_tail(text, 1), UINT16_MAX, &port)
                != VSTREAM_OK
-        || port == 0) {
+        || port == 0)
+    {
         return VSTREAM_SOURCE_BAD_PORT;
     }
 
@@ -302,7 +308,8 @@ vstream_source_file_read(vstream_slice_t rest, vstream_source_t *source)
     }
 
     if (rest.length < 2 || rest.data[0] != '/' || rest.data[1] == '/'
-        || vstream_source_has_parent(rest)) {
+        || vstream_source_has_parent(rest))
+    {
         return VSTREAM_SOURCE_BAD_PATH;
     }
 
@@ -337,9 +344,9 @@ vstream_source_is_host(vstream_slice_t host, const char *extra)
     for (i = 0; i < host.length; i++) {
         c = host.data[i];
 
-        if ((c < '0' || c > '9') && (c < 'A' || c > 'Z')
-            && (c < 'a' || c > 'z')
-            && memchr(extra, c, strlen(extra)) == NULL) {
+        if ((c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+            && memchr(extra, c, strlen(extra)) == NULL)
+        {
             return 0;
         }
     }
@@ -371,7 +378,8 @@ vstream_source_has_parent(vstream_slice_t path)
 
     for (i = 0; i + 2 < path.length; i++) {
         if (memcmp(path.data + i, "/..", 3) == 0
-            && (i + 3 == path.length || path.data[i + 3] == '/')) {
+            && (i + 3 == path.length || path.data[i + 3] == '/'))
+        {
             return 1;
         }
     }

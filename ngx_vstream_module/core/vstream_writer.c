@@ -191,8 +191,7 @@ vstream_writer_json_is_plain(uint32_t code)
 
 
 void
-vstream_writer_log_text(vstream_writer_t *w, vstream_slice_t text,
-                        size_t limit)
+vstream_writer_log_text(vstream_writer_t *w, vstream_slice_t text, size_t limit)
 {
     size_t        i, n;
     unsigned char byte;

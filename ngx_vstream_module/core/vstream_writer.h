@@ -12,9 +12,9 @@
 
 
 typedef struct {
-    char  *data;     /* borrowed from the caller; may be NULL if capacity is 0 */
+    char  *data; /* borrowed from the caller; may be NULL if capacity is 0 */
     size_t capacity;
-    size_t length;   /* bytes that all the text needs, written or not */
+    size_t length; /* bytes that all the text needs, written or not */
 } vstream_writer_t;
 
 

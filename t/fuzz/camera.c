@@ -10,9 +10,8 @@
 
 
 static vstream_slice_t next_line(vstream_slice_t *text);
-static void            set_option(vstream_camera_t *camera,
-                                  vstream_slice_t   line);
-static void            check_json(const vstream_camera_t *camera);
+static void set_option(vstream_camera_t *camera, vstream_slice_t line);
+static void check_json(const vstream_camera_t *camera);
 
 
 int

@@ -17,7 +17,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     vstream_writer_t w;
 
     if (vstream_schema_frame_channel_read(VSTREAM_SLICE("vs"), channel, &id)
-        != VSTREAM_OK) {
+        != VSTREAM_OK)
+    {
         return 0;
     }
 

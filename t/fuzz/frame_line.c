@@ -34,9 +34,8 @@ check_line(vstream_slice_t text)
     rc = vstream_frame_line_read(text, &frame, &length);
 
     if (rc != VSTREAM_OK) {
-        fuzz_check(rc == VSTREAM_AGAIN
-                       ? text.length < VSTREAM_FRAME_LINE_MAX
-                       : rc == VSTREAM_ERROR);
+        fuzz_check(rc == VSTREAM_AGAIN ? text.length < VSTREAM_FRAME_LINE_MAX
+                                       : rc == VSTREAM_ERROR);
         return;
     }
 

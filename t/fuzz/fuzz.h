@@ -88,7 +88,8 @@ fuzz_json_string(vstream_slice_t text)
 
         if (n == 0 || code < 0x20 || code == '<' || code == '>' || code == '&'
             || (code >= 0x7f && code <= 0x9f) || code == 0x2028
-            || code == 0x2029) {
+            || code == 0x2029)
+        {
             return 0;
         }
 
@@ -104,7 +105,8 @@ fuzz_json_string(vstream_slice_t text)
 
         if (rest.length < n
             || (n == 2 && rest.data[1] != '"' && rest.data[1] != '\\')
-            || (n == 6 && !fuzz_is_hex(rest.data + 2, 4))) {
+            || (n == 6 && !fuzz_is_hex(rest.data + 2, 4)))
+        {
             return 0;
         }
     }

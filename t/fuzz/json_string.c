@@ -42,7 +42,8 @@ is_plain(vstream_slice_t text)
 
     for (i = 0; i < text.length; i++) {
         if (text.data[i] < 0x20 || text.data[i] > 0x7e
-            || memchr("\"\\<>&", text.data[i], 5) != NULL) {
+            || memchr("\"\\<>&", text.data[i], 5) != NULL)
+        {
             return 0;
         }
     }

@@ -8,7 +8,7 @@
 #include "vstream_source.h"
 
 
-static void check_user_info(const vstream_source_t *source);
+static void   check_user_info(const vstream_source_t *source);
 static size_t count_placeholders(vstream_slice_t text);
 
 
@@ -61,9 +61,9 @@ check_user_info(const vstream_source_t *source)
     }
 
     password = (size_t) (info.data + info.length - colon - 1);
-    fuzz_check(password == (source->credential.length > 0
-                                ? source->credential.length + 3
-                                : 0));
+    fuzz_check(
+        password
+        == (source->credential.length > 0 ? source->credential.length + 3 : 0));
 }
 
 

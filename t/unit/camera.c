@@ -42,8 +42,12 @@ options(void **state)
 {
     static const option_case_t cases[] = {
         { "name", "Yard", VSTREAM_OK, ",\"name\":\"Yard\"" },
-        { "name", "H\xc3\xb6""f <1>", VSTREAM_OK,
-          ",\"name\":\"H\xc3\xb6""f \\u003c1\\u003e\"" },
+        { "name",
+          "H\xc3\xb6"
+          "f <1>",
+          VSTREAM_OK,
+          ",\"name\":\"H\xc3\xb6"
+          "f \\u003c1\\u003e\"" },
         { "name", "", VSTREAM_ERROR, NULL },
         { "name", "a\nb", VSTREAM_ERROR, NULL },
         { "name", "a\x7f", VSTREAM_ERROR, NULL },
@@ -200,11 +204,10 @@ name_limit(void **state)
             &camera, VSTREAM_SLICE("name"),
             (vstream_slice_t) { name, VSTREAM_CAMERA_NAME_MAX + 1 }, NULL),
         VSTREAM_ERROR);
-    assert_int_equal(
-        vstream_camera_option_set(&camera, VSTREAM_SLICE("name"),
-                                  (vstream_slice_t) { name, sizeof(name) },
-                                  NULL),
-        VSTREAM_ERROR);
+    assert_int_equal(vstream_camera_option_set(
+                         &camera, VSTREAM_SLICE("name"),
+                         (vstream_slice_t) { name, sizeof(name) }, NULL),
+                     VSTREAM_ERROR);
     assert_int_equal(camera.name.length, VSTREAM_CAMERA_NAME_MAX);
 }
 
@@ -218,8 +221,8 @@ json(void **state)
         "\"origin\":\"nginx\",\"name\":\"Yard\",\"fps\":\"12.5\","
         "\"width\":\"640\",\"quality\":\"70\",\"still\":\"0.5\"}";
     static const char *const set[][2] = {
-        { "still", "0.5" },    { "name", "Yard" },     { "quality", "70" },
-        { "fps", "12.50" },    { "width", "640" },     { "transport", "tcp" },
+        { "still", "0.5" }, { "name", "Yard" }, { "quality", "70" },
+        { "fps", "12.50" }, { "width", "640" }, { "transport", "tcp" },
     };
 
     char             buffer[512];
@@ -235,9 +238,9 @@ json(void **state)
     camera.origin = VSTREAM_SLICE("nginx");
 
     for (i = 0; i < UNIT_COUNT(set); i++) {
-        assert_int_equal(vstream_camera_option_set(
-                             &camera, unit_slice(set[i][0]),
-                             unit_slice(set[i][1]), NULL),
+        assert_int_equal(vstream_camera_option_set(&camera,
+                                                   unit_slice(set[i][0]),
+                                                   unit_slice(set[i][1]), NULL),
                          VSTREAM_OK);
     }
 
@@ -266,10 +269,8 @@ table(void **state)
         vstream_camera_init(&camera);
         found = NULL;
 
-        assert_int_equal(vstream_camera_option_set(&camera,
-                                                   unit_slice(o->name),
-                                                   VSTREAM_SLICE("\n"),
-                                                   &found),
+        assert_int_equal(vstream_camera_option_set(&camera, unit_slice(o->name),
+                                                   VSTREAM_SLICE("\n"), &found),
                          VSTREAM_ERROR);
         assert_ptr_equal(found, o);
         assert_true(strlen(o->value) > 0 && strlen(o->text) > 0);
@@ -284,9 +285,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),   cmocka_unit_test(options),
-        cmocka_unit_test(values),     cmocka_unit_test(name_limit),
-        cmocka_unit_test(json),       cmocka_unit_test(table),
+        cmocka_unit_test(defaults), cmocka_unit_test(options),
+        cmocka_unit_test(values),   cmocka_unit_test(name_limit),
+        cmocka_unit_test(json),     cmocka_unit_test(table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

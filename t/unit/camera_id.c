@@ -29,9 +29,9 @@ static void
 refuses(void **state)
 {
     static const char *const ids[] = {
-        "",    ".",   "-a",  "_",    "a b", "a/b", "{a}",  "a}",
-        "a:b", "a*",  "a?",  "a\n",  "a\r", "\x1b", "\xc3\xa9", "a\x7f",
-        "a%",  "a,b", "../a", "a\\b",
+        "",         ".",     "-a", "_",   "a b",  "a/b",  "{a}",
+        "a}",       "a:b",   "a*", "a?",  "a\n",  "a\r",  "\x1b",
+        "\xc3\xa9", "a\x7f", "a%", "a,b", "../a", "a\\b",
     };
 
     size_t i;
@@ -91,8 +91,8 @@ length(void **state)
     assert_int_equal(vstream_camera_id_check(
                          (vstream_slice_t) { text, VSTREAM_CAMERA_ID_MAX }),
                      VSTREAM_OK);
-    assert_int_equal(vstream_camera_id_check((vstream_slice_t) {
-                         text, VSTREAM_CAMERA_ID_MAX + 1 }),
+    assert_int_equal(vstream_camera_id_check(
+                         (vstream_slice_t) { text, VSTREAM_CAMERA_ID_MAX + 1 }),
                      VSTREAM_ERROR);
     assert_int_equal(vstream_camera_id_check((vstream_slice_t) { NULL, 0 }),
                      VSTREAM_ERROR);

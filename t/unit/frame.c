@@ -7,9 +7,8 @@
 #include "vstream_frame.h"
 
 
-static const vstream_frame_t largest = {
-    UINT64_MAX, UINT64_MAX, INT64_MAX, UINT32_MAX, UINT32_MAX
-};
+static const vstream_frame_t largest = { UINT64_MAX, UINT64_MAX, INT64_MAX,
+                                         UINT32_MAX, UINT32_MAX };
 
 
 static void
@@ -63,18 +62,16 @@ check_line(const vstream_frame_t *frame, const char *want)
 static void
 lines(void **state)
 {
-    static const vstream_frame_t usual = {
-        1764000000123, 42, 1764000000456789, 1280, 720
-    };
+    static const vstream_frame_t usual = { 1764000000123, 42, 1764000000456789,
+                                           1280, 720 };
     static const vstream_frame_t zero = { 0, 0, 0, 0, 0 };
 
     (void) state;
 
     check_line(&usual, "1764000000123 42 1764000000456789 1280 720\n");
     check_line(&zero, "0 0 0 0 0\n");
-    check_line(&largest,
-               "18446744073709551615 18446744073709551615 "
-               "9223372036854775807 4294967295 4294967295\n");
+    check_line(&largest, "18446744073709551615 18446744073709551615 "
+                         "9223372036854775807 4294967295 4294967295\n");
 }
 
 
@@ -175,9 +172,8 @@ ids(void **state)
         VSTREAM_OK);
     assert_true(epoch == UINT64_MAX && seq == UINT64_MAX);
 
-    assert_int_equal(
-        vstream_frame_id_read(VSTREAM_SLICE("0-0"), &epoch, &seq),
-        VSTREAM_OK);
+    assert_int_equal(vstream_frame_id_read(VSTREAM_SLICE("0-0"), &epoch, &seq),
+                     VSTREAM_OK);
     assert_true(epoch == 0 && seq == 0);
 }
 
@@ -186,9 +182,24 @@ static void
 bad_ids(void **state)
 {
     static const char *const texts[] = {
-        "",    "-",    "1",     "1-",    "-1",   "1-2-3", "1--2", "a-1",
-        "1-a", "01-1", "1-01", " 1-1", "1-1 ", "\"1-1\"", "*", "1-1\n",
-        "18446744073709551616-1", "1-18446744073709551616",
+        "",
+        "-",
+        "1",
+        "1-",
+        "-1",
+        "1-2-3",
+        "1--2",
+        "a-1",
+        "1-a",
+        "01-1",
+        "1-01",
+        " 1-1",
+        "1-1 ",
+        "\"1-1\"",
+        "*",
+        "1-1\n",
+        "18446744073709551616-1",
+        "1-18446744073709551616",
     };
 
     vstream_slice_t copy;
@@ -235,9 +246,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines),   cmocka_unit_test(bad_lines),
+        cmocka_unit_test(lines),      cmocka_unit_test(bad_lines),
         cmocka_unit_test(line_limit), cmocka_unit_test(ids),
-        cmocka_unit_test(bad_ids), cmocka_unit_test(order),
+        cmocka_unit_test(bad_ids),    cmocka_unit_test(order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,14 +12,14 @@
 #define SOI  "\xff\xd8"
 #define EOI  "\xff\xd9"
 #define APP0 "\xff\xe0\x00\x07JFIF\x00"
-#define COM  "\xff\xfe\x00\x05" "abc"
+#define COM  "\xff\xfe\x00\x05\x61\x62\x63"
 #define DQT  "\xff\xdb\x00\x05\x00\x01\x02"
 #define DHT  "\xff\xc4\x00\x04\x00\x01"
 #define DRI  "\xff\xdd\x00\x04\x00\x08"
 
 /* 8 bits, 720 lines of 1280, three components 1, 2, 3. */
-#define SOF_BODY                                                              \
-    "\x00\x11\x08\x02\xd0\x05\x00\x03"                                        \
+#define SOF_BODY                                                               \
+    "\x00\x11\x08\x02\xd0\x05\x00\x03"                                         \
     "\x01\x22\x00\x02\x11\x01\x03\x11\x01"
 #define SOF0 "\xff\xc0" SOF_BODY
 #define SOF2 "\xff\xc2" SOF_BODY
@@ -27,8 +27,7 @@
 /* 16 x 16, one component. */
 #define SOF_GREY "\xff\xc0\x00\x0b\x08\x00\x10\x00\x10\x01\x01\x11\x00"
 
-#define SOS                                                                   \
-    "\xff\xda\x00\x0c\x03\x01\x00\x02\x11\x03\x11\x00\x3f\x00"
+#define SOS   "\xff\xda\x00\x0c\x03\x01\x00\x02\x11\x03\x11\x00\x3f\x00"
 #define SOS_1 "\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
 #define SOS_2 "\xff\xda\x00\x08\x01\x02\x00\x00\x3f\x00"
 #define DATA  "\x12\x34\xff\x00\x56"
@@ -44,8 +43,10 @@ typedef struct {
 } jpeg_case_t;
 
 
-static const char picture[] =
-    SOI APP0 COM DQT DHT SOF0 DRI SOS DATA "\xff\xd0" DATA "\xff\xd7" DATA EOI;
+#define PICTURE                                                                \
+    SOI APP0 COM DQT DHT SOF0 DRI SOS DATA "\xff\xd0" DATA "\xff\xd7" DATA EOI
+
+static const char picture[] = PICTURE;
 
 static const jpeg_case_t cases[] = {
     { "whole", CASE(SOI APP0 DQT DHT SOF0 SOS DATA EOI), VSTREAM_JPEG_OK },
@@ -53,8 +54,7 @@ static const jpeg_case_t cases[] = {
       VSTREAM_JPEG_OK },
     { "progressive", CASE(SOI SOF2 SOS DATA DHT SOS_1 DATA SOS_2 DATA EOI),
       VSTREAM_JPEG_OK },
-    { "extended", CASE(SOI "\xff\xc1" SOF_BODY SOS DATA EOI),
-      VSTREAM_JPEG_OK },
+    { "extended", CASE(SOI "\xff\xc1" SOF_BODY SOS DATA EOI), VSTREAM_JPEG_OK },
     { "grey", CASE(SOI SOF_GREY SOS_1 DATA EOI), VSTREAM_JPEG_OK },
     { "fill bytes", CASE(SOI "\xff\xff" SOF0 "\xff" SOS DATA "\xff\xff" EOI),
       VSTREAM_JPEG_OK },
@@ -64,7 +64,7 @@ static const jpeg_case_t cases[] = {
     { "nothing", CASE(""), VSTREAM_JPEG_TRUNCATED },
     { "SOI alone", CASE(SOI), VSTREAM_JPEG_TRUNCATED },
     { "no EOI", CASE(SOI SOF0 SOS DATA), VSTREAM_JPEG_TRUNCATED },
-    { "length behind the end", CASE(SOI "\xff\xfe\x00\x06" "abc"),
+    { "length behind the end", CASE(SOI "\xff\xfe\x00\x06\x61\x62\x63"),
       VSTREAM_JPEG_TRUNCATED },
 
     { "text", CASE("GET / HTTP/1.1\r\n"), VSTREAM_JPEG_MALFORMED },
@@ -96,33 +96,35 @@ static const jpeg_case_t cases[] = {
       VSTREAM_JPEG_MALFORMED },
     { "segment length 2", CASE(SOI "\xff\xfe\x00\x02" SOF0 SOS DATA EOI),
       VSTREAM_JPEG_OK },
-    { "SOF too short", CASE(SOI "\xff\xc0\x00\x07\x08\x00\x10\x00\x10"
-                            SOS DATA EOI),
+    { "SOF too short",
+      CASE(SOI "\xff\xc0\x00\x07\x08\x00\x10\x00\x10" SOS DATA EOI),
       VSTREAM_JPEG_MALFORMED },
     { "SOF with a byte too many",
-      CASE(SOI "\xff\xc0\x00\x0c\x08\x00\x10\x00\x10\x01\x01\x11\x00\x00"
-           SOS_1 DATA EOI),
+      CASE(SOI
+           "\xff\xc0\x00\x0c\x08\x00\x10\x00\x10\x01\x01\x11\x00\x00" SOS_1 DATA
+               EOI),
       VSTREAM_JPEG_MALFORMED },
     { "no components",
       CASE(SOI "\xff\xc0\x00\x08\x08\x00\x10\x00\x10\x00" SOS_1 DATA EOI),
       VSTREAM_JPEG_MALFORMED },
     { "five components",
-      CASE(SOI "\xff\xc0\x00\x17\x08\x00\x10\x00\x10\x05"
-           "\x01\x11\x00\x02\x11\x00\x03\x11\x00\x04\x11\x00\x05\x11\x00"
-           SOS_1 DATA EOI),
+      CASE(SOI
+           "\xff\xc0\x00\x17\x08\x00\x10\x00\x10\x05"
+           "\x01\x11\x00\x02\x11\x00\x03\x11\x00\x04\x11\x00\x05\x11\x00" SOS_1
+               DATA EOI),
       VSTREAM_JPEG_MALFORMED },
     { "four components",
-      CASE(SOI "\xff\xc0\x00\x14\x08\x00\x10\x00\x10\x04"
-           "\x01\x11\x00\x02\x11\x00\x03\x11\x00\x04\x11\x00"
-           SOS_1 DATA EOI),
+      CASE(SOI
+           "\xff\xc0\x00\x14\x08\x00\x10\x00\x10\x04"
+           "\x01\x11\x00\x02\x11\x00\x03\x11\x00\x04\x11\x00" SOS_1 DATA EOI),
       VSTREAM_JPEG_OK },
     { "width 0",
-      CASE(SOI "\xff\xc0\x00\x0b\x08\x00\x10\x00\x00\x01\x01\x11\x00"
-           SOS_1 DATA EOI),
+      CASE(SOI "\xff\xc0\x00\x0b\x08\x00\x10\x00\x00\x01\x01\x11\x00" SOS_1 DATA
+               EOI),
       VSTREAM_JPEG_MALFORMED },
     { "height 0",
-      CASE(SOI "\xff\xc0\x00\x0b\x08\x00\x00\x00\x10\x01\x01\x11\x00"
-           SOS_1 DATA EOI),
+      CASE(SOI "\xff\xc0\x00\x0b\x08\x00\x00\x00\x10\x01\x01\x11\x00" SOS_1 DATA
+               EOI),
       VSTREAM_JPEG_MALFORMED },
     { "SOS empty", CASE(SOI SOF0 "\xff\xda\x00\x02" DATA EOI),
       VSTREAM_JPEG_MALFORMED },
@@ -130,11 +132,11 @@ static const jpeg_case_t cases[] = {
       CASE(SOI SOF0 "\xff\xda\x00\x06\x00\x00\x3f\x00" DATA EOI),
       VSTREAM_JPEG_MALFORMED },
     { "SOS with a wrong length",
-      CASE(SOI SOF_GREY "\xff\xda\x00\x09\x01\x01\x00\x00\x3f\x00\x00"
-           DATA EOI),
+      CASE(SOI                                                 SOF_GREY
+           "\xff\xda\x00\x09\x01\x01\x00\x00\x3f\x00\x00" DATA EOI),
       VSTREAM_JPEG_MALFORMED },
-    { "SOS of more components than there are",
-      CASE(SOI SOF_GREY SOS DATA EOI), VSTREAM_JPEG_MALFORMED },
+    { "SOS of more components than there are", CASE(SOI SOF_GREY SOS DATA EOI),
+      VSTREAM_JPEG_MALFORMED },
     { "SOS of an unknown component", CASE(SOI SOF_GREY SOS_2 DATA EOI),
       VSTREAM_JPEG_MALFORMED },
 
@@ -151,13 +153,13 @@ static const jpeg_case_t cases[] = {
     { "DNL", CASE(SOI SOF0 SOS DATA "\xff\xdc\x00\x04\x00\x10" EOI),
       VSTREAM_JPEG_UNSUPPORTED },
     { "12 bits",
-      CASE(SOI "\xff\xc1\x00\x0b\x0c\x00\x10\x00\x10\x01\x01\x11\x00"
-           SOS_1 DATA EOI),
+      CASE(SOI "\xff\xc1\x00\x0b\x0c\x00\x10\x00\x10\x01\x01\x11\x00" SOS_1 DATA
+               EOI),
       VSTREAM_JPEG_UNSUPPORTED },
 
     { "65535 x 65535",
-      CASE(SOI "\xff\xc0\x00\x0b\x08\xff\xff\xff\xff\x01\x01\x11\x00"
-           SOS_1 DATA EOI),
+      CASE(SOI "\xff\xc0\x00\x0b\x08\xff\xff\xff\xff\x01\x01\x11\x00" SOS_1 DATA
+               EOI),
       VSTREAM_JPEG_TOO_LARGE },
 };
 
@@ -185,10 +187,9 @@ results(void **state)
 
     for (i = 0; i < UNIT_COUNT(cases); i++) {
         print_message("# %s\n", cases[i].name);
-        assert_string_equal(
-            vstream_jpeg_result_text(
-                scan(cases[i].data, cases[i].length, &jpeg)),
-            vstream_jpeg_result_text(cases[i].result));
+        assert_string_equal(vstream_jpeg_result_text(
+                                scan(cases[i].data, cases[i].length, &jpeg)),
+                            vstream_jpeg_result_text(cases[i].result));
 
         if (cases[i].result == VSTREAM_JPEG_OK) {
             assert_int_equal(jpeg.length, cases[i].length);
@@ -256,12 +257,12 @@ pixel_limit(void **state)
 
     (void) state;
 
-    assert_int_equal(vstream_jpeg_scan(VSTREAM_SLICE(picture), 1280 * 720,
-                                       &jpeg),
-                     VSTREAM_JPEG_OK);
-    assert_int_equal(vstream_jpeg_scan(VSTREAM_SLICE(picture), 1280 * 720 - 1,
-                                       &jpeg),
-                     VSTREAM_JPEG_TOO_LARGE);
+    assert_int_equal(
+        vstream_jpeg_scan(VSTREAM_SLICE(picture), 1280 * 720, &jpeg),
+        VSTREAM_JPEG_OK);
+    assert_int_equal(
+        vstream_jpeg_scan(VSTREAM_SLICE(picture), 1280 * 720 - 1, &jpeg),
+        VSTREAM_JPEG_TOO_LARGE);
 }
 
 
@@ -278,7 +279,8 @@ scan_limit(void **state)
     (void) state;
 
     for (count = VSTREAM_JPEG_SCANS_MAX; count <= VSTREAM_JPEG_SCANS_MAX + 1;
-         count++) {
+         count++)
+    {
         n = sizeof(head) - 1;
         memcpy(buffer, head, n);
 
@@ -290,15 +292,14 @@ scan_limit(void **state)
         memcpy(buffer + n, EOI, 2);
         n += 2;
 
-        assert_int_equal(scan(buffer, n, &jpeg),
-                         count == VSTREAM_JPEG_SCANS_MAX
-                             ? VSTREAM_JPEG_OK
-                             : VSTREAM_JPEG_TOO_LARGE);
+        assert_int_equal(scan(buffer, n, &jpeg), count == VSTREAM_JPEG_SCANS_MAX
+                                                     ? VSTREAM_JPEG_OK
+                                                     : VSTREAM_JPEG_TOO_LARGE);
     }
 
-    assert_int_equal(vstream_jpeg_scan((vstream_slice_t) { NULL, 0 },
-                                       PIXELS_MAX, &jpeg),
-                     VSTREAM_JPEG_TRUNCATED);
+    assert_int_equal(
+        vstream_jpeg_scan((vstream_slice_t) { NULL, 0 }, PIXELS_MAX, &jpeg),
+        VSTREAM_JPEG_TRUNCATED);
 }
 
 

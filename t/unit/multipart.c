@@ -8,9 +8,8 @@
 #include "vstream_multipart.h"
 
 
-static const vstream_frame_t frame = {
-    1764000000123, 42, 1764000000456789, 1280, 720
-};
+static const vstream_frame_t frame = { 1764000000123, 42, 1764000000456789,
+                                       1280, 720 };
 
 
 static void
@@ -41,9 +40,8 @@ header(void **state)
 static void
 header_limit(void **state)
 {
-    static const vstream_frame_t largest = {
-        UINT64_MAX, UINT64_MAX, INT64_MIN, UINT32_MAX, UINT32_MAX
-    };
+    static const vstream_frame_t largest = { UINT64_MAX, UINT64_MAX, INT64_MIN,
+                                             UINT32_MAX, UINT32_MAX };
 
     char             boundary[VSTREAM_MULTIPART_BOUNDARY_MAX];
     char             camera[VSTREAM_CAMERA_ID_MAX];

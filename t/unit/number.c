@@ -16,8 +16,8 @@ typedef struct {
 
 
 static void
-check(const number_case_t *c, int (*read)(vstream_slice_t, uint64_t,
-                                          uint64_t *))
+check(const number_case_t *c,
+      int (*read)(vstream_slice_t, uint64_t, uint64_t *))
 {
     vstream_slice_t copy;
     uint64_t        value = 77;

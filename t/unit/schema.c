@@ -40,8 +40,7 @@ keys(void **state)
     for (i = 0; i < UNIT_COUNT(cases); i++) {
         vstream_writer_init(&w, buffer, sizeof(buffer));
         vstream_schema_key_write(&w, VSTREAM_SLICE(VSTREAM_PREFIX_DEFAULT),
-                                 cases[i].kind,
-                                 unit_slice(cases[i].argument));
+                                 cases[i].kind, unit_slice(cases[i].argument));
         unit_assert_slice(vstream_writer_slice(&w), cases[i].want);
     }
 }
@@ -72,7 +71,7 @@ longest_key(void **state)
 static void
 frame_channel(void **state)
 {
-    static const char   channel[] = "vs:{street}:frame";
+    static const char        channel[] = "vs:{street}:frame";
     static const char *const bad[] = {
         "",
         "vs",
@@ -119,8 +118,7 @@ frame_channel(void **state)
 
     assert_int_equal(
         vstream_schema_frame_channel_read(VSTREAM_SLICE("a:b"),
-                                          VSTREAM_SLICE("a:b:{c}:frame"),
-                                          &id),
+                                          VSTREAM_SLICE("a:b:{c}:frame"), &id),
         VSTREAM_OK);
     unit_assert_slice(id, "c");
 }

@@ -27,8 +27,8 @@ typedef struct {
 
 
 static const source_good_t good[] = {
-    { "rtsp://10.0.0.7:554/Streaming/Channels/101", VSTREAM_SOURCE_RTSP,
-      "rtsp", "", "10.0.0.7", 554, "/Streaming/Channels/101", "" },
+    { "rtsp://10.0.0.7:554/Streaming/Channels/101", VSTREAM_SOURCE_RTSP, "rtsp",
+      "", "10.0.0.7", 554, "/Streaming/Channels/101", "" },
     { "rtsp://cam", VSTREAM_SOURCE_RTSP, "rtsp", "", "cam", 0, "", "" },
     { "rtsp://cam/", VSTREAM_SOURCE_RTSP, "rtsp", "", "cam", 0, "/", "" },
     { "rtsp://cam?a=b@c:d", VSTREAM_SOURCE_RTSP, "rtsp", "", "cam", 0,
@@ -47,16 +47,15 @@ static const source_good_t good[] = {
       "/1", "" },
     { "rtsp://a@b@cam/1", VSTREAM_SOURCE_RTSP, "rtsp", "a@b", "cam", 0, "/1",
       "" },
-    { "rtsp://[::1]:8554/x", VSTREAM_SOURCE_RTSP, "rtsp", "", "::1", 8554,
-      "/x", "" },
+    { "rtsp://[::1]:8554/x", VSTREAM_SOURCE_RTSP, "rtsp", "", "::1", 8554, "/x",
+      "" },
     { "rtsp://[fe80::1%25eth0]", VSTREAM_SOURCE_RTSP, "rtsp", "",
       "fe80::1%25eth0", 0, "", "" },
     { "rtsp://${A}@[::ffff:10.0.0.1]/", VSTREAM_SOURCE_RTSP, "rtsp", "${A}",
       "::ffff:10.0.0.1", 0, "/", "A" },
     { "http://cam-1.example:80/x.mjpg?a=$b", VSTREAM_SOURCE_HTTP, "http", "",
       "cam-1.example", 80, "/x.mjpg?a=$b", "" },
-    { "https://cam_1/", VSTREAM_SOURCE_HTTP, "https", "", "cam_1", 0, "/",
-      "" },
+    { "https://cam_1/", VSTREAM_SOURCE_HTTP, "https", "", "cam_1", 0, "/", "" },
     { "http://c:1", VSTREAM_SOURCE_HTTP, "http", "", "c", 1, "", "" },
     { "http://c:65535", VSTREAM_SOURCE_HTTP, "http", "", "c", 65535, "", "" },
     { "file:/var/lib/loop.mp4", VSTREAM_SOURCE_FILE, "file", "", "", 0,
@@ -65,8 +64,7 @@ static const source_good_t good[] = {
       "/var/lib/loop.mp4", "" },
     { "file:/a/..b/c../...", VSTREAM_SOURCE_FILE, "file", "", "", 0,
       "/a/..b/c../...", "" },
-    { "file:/a?b@c:d", VSTREAM_SOURCE_FILE, "file", "", "", 0, "/a?b@c:d",
-      "" },
+    { "file:/a?b@c:d", VSTREAM_SOURCE_FILE, "file", "", "", 0, "/a?b@c:d", "" },
     { "test:", VSTREAM_SOURCE_TEST, "test", "", "", 0, "", "" },
     { "test:clock", VSTREAM_SOURCE_TEST, "test", "", "", 0, "clock", "" },
 };
@@ -171,8 +169,7 @@ accepts(void **state)
         print_message("# good source %d\n", (int) i);
         copy = unit_copy(good[i].text, strlen(good[i].text));
 
-        assert_int_equal(vstream_source_read(copy, &source),
-                         VSTREAM_SOURCE_OK);
+        assert_int_equal(vstream_source_read(copy, &source), VSTREAM_SOURCE_OK);
         assert_int_equal(source.kind, good[i].kind);
         unit_assert_slice(source.scheme, good[i].scheme);
         unit_assert_slice(source.user_info, good[i].user_info);
@@ -228,10 +225,10 @@ prefixes(void **state)
             if (vstream_source_read(copy, &source) == VSTREAM_SOURCE_OK) {
                 end = copy.data + n;
                 assert_true(source.path.data + source.path.length == end);
-                assert_true(source.host.length == 0
-                            || (source.host.data > copy.data
-                                && source.host.data + source.host.length
-                                       <= end));
+                assert_true(
+                    source.host.length == 0
+                    || (source.host.data > copy.data
+                        && source.host.data + source.host.length <= end));
             }
 
             unit_free(copy);
@@ -286,16 +283,16 @@ texts(void **state)
 
     (void) state;
 
-    for (i = VSTREAM_SOURCE_OK; i <= VSTREAM_SOURCE_PLACED_CREDENTIAL + 1;
-         i++) {
+    for (i = VSTREAM_SOURCE_OK; i <= VSTREAM_SOURCE_PLACED_CREDENTIAL + 1; i++)
+    {
         assert_true(
             strlen(vstream_source_result_text((vstream_source_result_t) i))
             > 0);
     }
 
-    assert_non_null(strstr(
-        vstream_source_result_text(VSTREAM_SOURCE_LITERAL_PASSWORD),
-        "${NAME}"));
+    assert_non_null(
+        strstr(vstream_source_result_text(VSTREAM_SOURCE_LITERAL_PASSWORD),
+               "${NAME}"));
 }
 
 

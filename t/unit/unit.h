@@ -20,6 +20,14 @@
 #define UNIT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 
+/* Before main(), whoever runs the program: prove reads TAP and nothing else. */
+__attribute__((constructor)) static inline void
+unit_output_tap(void)
+{
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+}
+
+
 static inline vstream_slice_t
 unit_slice(const char *text)
 {

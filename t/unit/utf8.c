@@ -69,11 +69,25 @@ static void
 refuses(void **state)
 {
     static const char *const texts[] = {
-        "\x80",         "\xbf",         "\xc0\x80",         "\xc1\xbf",
-        "\xc3",         "\xc3(",        "\xe0\x80\x80",     "\xe0\x9f\xbf",
-        "\xe2\x82",     "\xe2(\xa1",    "\xed\xa0\x80",     "\xed\xbf\xbf",
-        "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf0\x9f\x98",
-        "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff",
+        "\x80",
+        "\xbf",
+        "\xc0\x80",
+        "\xc1\xbf",
+        "\xc3",
+        "\xc3(",
+        "\xe0\x80\x80",
+        "\xe0\x9f\xbf",
+        "\xe2\x82",
+        "\xe2(\xa1",
+        "\xed\xa0\x80",
+        "\xed\xbf\xbf",
+        "\xf0\x80\x80\x80",
+        "\xf0\x8f\xbf\xbf",
+        "\xf0\x9f\x98",
+        "\xf4\x90\x80\x80",
+        "\xf8\x88\x80\x80\x80",
+        "\xfe",
+        "\xff",
     };
 
     vstream_slice_t copy;

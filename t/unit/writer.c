@@ -229,8 +229,7 @@ json(void **state)
         { { "plain /:{}'", 11 }, "\"plain /:{}'\"" },
         { { "\"\\", 2 }, "\"\\\"\\\\\"" },
         { { "a\0b", 3 }, "\"a\\u0000b\"" },
-        { { "\t\n\r\x1b\x1f", 5 },
-          "\"\\u0009\\u000a\\u000d\\u001b\\u001f\"" },
+        { { "\t\n\r\x1b\x1f", 5 }, "\"\\u0009\\u000a\\u000d\\u001b\\u001f\"" },
         { { "</script>&", 10 }, "\"\\u003c/script\\u003e\\u0026\"" },
         { { "\x7f\xc2\x80\xc2\x85\xc2\x9f\xc2\xa0", 9 },
           "\"\\u007f\\u0080\\u0085\\u009f\xc2\xa0\"" },
@@ -241,8 +240,7 @@ json(void **state)
         { { "a\xff", 2 }, "\"a\xef\xbf\xbd\"" },
         { { "\xc3", 1 }, "\"\xef\xbf\xbd\"" },
         { { "\xc0\xaf", 2 }, "\"\xef\xbf\xbd\xef\xbf\xbd\"" },
-        { { "\xed\xa0\x80", 3 },
-          "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
+        { { "\xed\xa0\x80", 3 }, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
         { { "\xe2\x82x", 3 }, "\"\xef\xbf\xbd\xef\xbf\xbdx\"" },
     };
 
