@@ -218,6 +218,7 @@ function cameraKey(event) {
         return true;
 
     case 'f':
+    case 'F':
         view.toggleFull();
         return true;
 

@@ -6,12 +6,15 @@
  */
 
 import { Feed } from './feed.mjs';
+import { gridColumns } from './grid.mjs';
 import { Tile } from './tile.mjs';
 
 const IN_VIEW_MARGIN = '160px';
 const SETTLE_MS = 200;
 const REFRESH_MS = 500;
 const CAMERAS_MOST = 64;
+const TILE_LEAST_REM = 21;
+const CAPTION_REM = 2.75;
 const PICTURES_PER_S = 120;
 const FPS_LEAST = 2;
 const FPS_MOST = 10;
@@ -63,6 +66,7 @@ export class Wall {
                                                   { rootMargin: IN_VIEW_MARGIN });
         grid.addEventListener('keydown', (e) => this.#key(e));
         phone.addEventListener('change', () => this.#settle());
+        addEventListener('resize', () => this.#arrange());
     }
 
     tile(id) {
@@ -79,6 +83,7 @@ export class Wall {
         clearInterval(this.#refreshing);
 
         if (active) {
+            this.#arrange();
             this.#refreshing = setInterval(() => this.#refresh(), REFRESH_MS);
             this.#refresh();
             this.#settle();
@@ -98,6 +103,7 @@ export class Wall {
         }
 
         cameras.forEach((camera, index) => this.#place(camera, index));
+        this.#arrange();
     }
 
     /* Dials again now where it is pausing. */
@@ -126,6 +132,23 @@ export class Wall {
             this.#grid.insertBefore(tile.element,
                                     this.#grid.children[index] ?? null);
         }
+    }
+
+    #arrange() {
+        const grid = this.#grid;
+        const rem = parseFloat(
+            getComputedStyle(document.documentElement).fontSize);
+        const gap = parseFloat(getComputedStyle(grid).columnGap) || 0;
+        const top = grid.getBoundingClientRect().top + scrollY;
+
+        grid.style.setProperty('--columns', gridColumns({
+            count: this.#tiles.size,
+            width: grid.clientWidth,
+            height: innerHeight - top - gap,
+            least: TILE_LEAST_REM * rem,
+            caption: CAPTION_REM * rem,
+            gap,
+        }));
     }
 
     #remove(id, tile) {
