@@ -95,10 +95,16 @@ char *ngx_http_vstream_origin_init(ngx_conf_t *cf,
     ngx_http_vstream_main_conf_t *vmcf);
 
 /*
- * Writes the cameras of this file to Redis, now and every 30 s, in worker 0
- * of the newest cycle.  The store calls it whenever Redis is there (again).
+ * Writes the cameras of this file to Redis.  The store calls it in worker 0
+ * of the newest cycle, whenever Redis is there (again).
  */
 void ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf);
+
+/*
+ * Called a few times a second: declares again every 30 s, and at once where
+ * Redis has lost the set (it was emptied).
+ */
+void ngx_http_vstream_origin_tend(ngx_http_vstream_main_conf_t *vmcf);
 
 
 static ngx_inline vstream_slice_t

@@ -12,10 +12,18 @@
 
 
 static void ngx_http_vstream_origin_answer(void *data, redisReply *reply);
+static void ngx_http_vstream_origin_found(void *data, redisReply *reply);
+
+
+#define NGX_HTTP_VSTREAM_ORIGIN_AGAIN 30000 /* ms between declarations */
+#define NGX_HTTP_VSTREAM_ORIGIN_LOOK  1000  /* and between looks at the set */
 
 
 /* How many of our ids another origin holds, as logged last. */
 static ngx_uint_t ngx_http_vstream_origin_conflicts;
+
+static ngx_msec_t ngx_http_vstream_origin_declared;
+static ngx_msec_t ngx_http_vstream_origin_looked;
 
 
 char *
@@ -299,6 +307,8 @@ ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf)
         return;
     }
 
+    ngx_http_vstream_origin_declared = ngx_current_msec;
+    ngx_http_vstream_origin_looked = ngx_current_msec;
     declared = vmcf->cameras.elts;
     argv = ngx_palloc(pool, (9 + 2 * vmcf->cameras.nelts) * sizeof(ngx_str_t));
     if (argv == NULL) {
@@ -342,6 +352,47 @@ ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf)
 done:
 
     ngx_destroy_pool(pool);
+}
+
+
+void
+ngx_http_vstream_origin_tend(ngx_http_vstream_main_conf_t *vmcf)
+{
+    u_char    set[VSTREAM_KEY_MAX];
+    ngx_str_t argv[2];
+
+    if (!ngx_http_vstream_redis_is_there()) {
+        return;
+    }
+
+    if (ngx_current_msec - ngx_http_vstream_origin_declared
+        >= NGX_HTTP_VSTREAM_ORIGIN_AGAIN)
+    {
+        ngx_http_vstream_origin_declare(vmcf);
+        return;
+    }
+
+    if (ngx_current_msec - ngx_http_vstream_origin_looked
+        >= NGX_HTTP_VSTREAM_ORIGIN_LOOK)
+    {
+        ngx_http_vstream_origin_looked = ngx_current_msec;
+        ngx_str_set(&argv[0], "EXISTS");
+        argv[1] =
+            ngx_http_vstream_redis_key(set, VSTREAM_KEY_SET, &vmcf->origin);
+        (void) ngx_http_vstream_redis_call(ngx_http_vstream_origin_found,
+                                           vmcf, 2, argv);
+    }
+}
+
+
+static void
+ngx_http_vstream_origin_found(void *data, redisReply *reply)
+{
+    if (reply && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0
+        && !ngx_exiting)
+    {
+        ngx_http_vstream_origin_declare(data);
+    }
 }
 
 

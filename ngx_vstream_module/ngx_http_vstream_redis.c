@@ -89,7 +89,6 @@ typedef struct {
     ngx_uint_t                     address;
     ngx_http_vstream_push_t        push;
     unsigned                       complained : 1; /* loss has been logged */
-    unsigned                       greeted_ping : 1;
 } ngx_http_vstream_redis_t;
 
 
@@ -320,12 +319,16 @@ ngx_http_vstream_redis_test_connect(ngx_connection_t *c)
 }
 
 
-/* AUTH and SELECT where configured, then PING: its answer makes us READY. */
+/*
+ * AUTH and SELECT where configured, the version of the contract, then PING:
+ * its answer makes us READY.
+ */
 static void
 ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis)
 {
     int                            tcp_nodelay;
     u_char                         number[NGX_INT_T_LEN];
+    u_char                         key[VSTREAM_KEY_MAX];
     ngx_str_t                      argv[3];
     ngx_uint_t                     argc;
     ngx_http_vstream_redis_conf_t *conf;
@@ -374,6 +377,15 @@ ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis)
         argv[1].data = number;
         argv[1].len =
             (size_t) (ngx_sprintf(number, "%ui", conf->database) - number);
+
+        if (ngx_http_vstream_redis_send(redis, 2, argv) != NGX_OK) {
+            return;
+        }
+    }
+
+    if (redis->index == 0) {
+        ngx_str_set(&argv[0], "GET");
+        argv[1] = ngx_http_vstream_redis_key(key, VSTREAM_KEY_SCHEMA, NULL);
 
         if (ngx_http_vstream_redis_send(redis, 2, argv) != NGX_OK) {
             return;
@@ -754,9 +766,41 @@ ngx_http_vstream_redis_greeted(ngx_http_vstream_redis_t *redis,
         return;
     }
 
-    if (text->len == 4 && ngx_strncmp(text->data, "PONG", 4) == 0) {
+    if (text->len == 4 && ngx_strncmp(text->data, "PONG", 4) == 0
+        && !redis->c->error)
+    {
         ngx_http_vstream_redis_ready(redis);
     }
+}
+
+
+/* The contract's version as Redis holds it; none yet is fine. */
+static void
+ngx_http_vstream_redis_check_schema(ngx_http_vstream_redis_t *redis,
+    ngx_str_t *text)
+{
+    ngx_int_t version;
+
+    version = ngx_atoi(text->data, text->len);
+
+    if (version == VSTREAM_SCHEMA_VERSION
+        || version == VSTREAM_SCHEMA_VERSION - 1)
+    {
+        return;
+    }
+
+    if (!redis->complained) {
+        redis->complained = 1;
+        ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, 0,
+                      "vstream: redis \"%V\" holds version \"%V\" of the "
+                      "contract, this module speaks %d: upgrade the older "
+                      "side",
+                      &ngx_http_vstream_redis_conf->name, text,
+                      VSTREAM_SCHEMA_VERSION);
+    }
+
+    redis->c->error = 1;
+    ngx_post_event(redis->c->read, &ngx_posted_events);
 }
 
 
@@ -772,8 +816,15 @@ ngx_http_vstream_redis_answer(ngx_http_vstream_redis_t *redis,
     if (redis->state == NGX_HTTP_VSTREAM_REDIS_GREETING) {
         text.data = (u_char *) reply->str;
         text.len = reply->str ? (size_t) reply->len : 0;
-        ngx_http_vstream_redis_greeted(
-            redis, reply->type == REDIS_REPLY_ERROR, &text);
+
+        if (reply->type == REDIS_REPLY_STRING) {
+            ngx_http_vstream_redis_check_schema(redis, &text);
+
+        } else {
+            ngx_http_vstream_redis_greeted(
+                redis, reply->type == REDIS_REPLY_ERROR, &text);
+        }
+
         return;
     }
 

@@ -252,10 +252,6 @@ ngx_http_vstream_snapshot_handler(ngx_http_request_t *r)
 
     rc = ngx_http_vstream_store_watch(&snapshot->watch, &id, 0);
 
-    if (rc == NGX_ERROR) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     r->main->count++;
     r->read_event_handler = ngx_http_test_reading;
 

@@ -343,7 +343,10 @@ ngx_http_vstream_status_survey_handler(ngx_http_vstream_survey_wait_t *wait,
 static void
 ngx_http_vstream_status_timer_handler(ngx_event_t *ev)
 {
-    ngx_http_vstream_status_finish(ev->data, NULL);
+    /* No answer in time: an old survey says so by its ages. */
+
+    ngx_http_vstream_status_finish(ev->data,
+                                   ngx_http_vstream_store_survey_last());
 }
 
 

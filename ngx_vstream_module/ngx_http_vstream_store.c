@@ -56,7 +56,6 @@ static ngx_uint_t                    ngx_http_vstream_store_ncameras;
 static ngx_queue_t                   ngx_http_vstream_store_fresh;
 static ngx_event_t                   ngx_http_vstream_store_timer;
 static ngx_connection_t ngx_http_vstream_store_nobody; /* for debug logs */
-static ngx_msec_t                    ngx_http_vstream_store_declared;
 
 static ngx_http_vstream_survey_t *ngx_http_vstream_store_last_survey;
 static ngx_queue_t                ngx_http_vstream_store_survey_waits;
@@ -392,6 +391,12 @@ ngx_http_vstream_store_looked_up(void *data, ngx_int_t known,
         }
 
         camera->missing = 1;
+
+        if (ngx_queue_empty(&camera->watches)) {
+            /* Whoever asks for what does not exist leaves nothing behind. */
+            ngx_http_vstream_store_forget(camera);
+        }
+
         return;
     }
 
@@ -482,7 +487,6 @@ ngx_http_vstream_store_ready(void)
     ngx_http_vstream_camera_t *camera;
 
     if (ngx_worker == 0 && !ngx_exiting) {
-        ngx_http_vstream_store_declared = ngx_current_msec;
         ngx_http_vstream_origin_declare(ngx_http_vstream_store_conf);
     }
 
@@ -606,11 +610,8 @@ ngx_http_vstream_store_tick(ngx_event_t *ev)
 
     ngx_add_timer(ev, NGX_HTTP_VSTREAM_STORE_TICK);
 
-    if (ngx_worker == 0 && !ngx_exiting && ngx_http_vstream_redis_is_there()
-        && ngx_current_msec - ngx_http_vstream_store_declared >= 30000)
-    {
-        ngx_http_vstream_store_declared = ngx_current_msec;
-        ngx_http_vstream_origin_declare(ngx_http_vstream_store_conf);
+    if (ngx_worker == 0 && !ngx_exiting) {
+        ngx_http_vstream_origin_tend(ngx_http_vstream_store_conf);
     }
 
     /* Handlers free no camera, so `next` stays what it is. */
@@ -655,6 +656,13 @@ ngx_http_vstream_store_survey(ngx_http_vstream_survey_wait_t *wait,
     ngx_queue_insert_tail(&ngx_http_vstream_store_survey_waits, &wait->queue);
 
     return NGX_AGAIN;
+}
+
+
+ngx_http_vstream_survey_t *
+ngx_http_vstream_store_survey_last(void)
+{
+    return ngx_http_vstream_store_last_survey;
 }
 
 

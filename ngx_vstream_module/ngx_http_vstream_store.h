@@ -170,6 +170,10 @@ struct ngx_http_vstream_survey_wait_s {
  */
 ngx_int_t ngx_http_vstream_store_survey(ngx_http_vstream_survey_wait_t *wait,
     ngx_http_vstream_survey_t **survey);
+
+/* Whatever was found last, however long ago; NULL: nothing ever. */
+ngx_http_vstream_survey_t *ngx_http_vstream_store_survey_last(void);
+
 void ngx_http_vstream_store_survey_cancel(
     ngx_http_vstream_survey_wait_t *wait);
 

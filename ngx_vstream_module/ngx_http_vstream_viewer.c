@@ -238,11 +238,7 @@ ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
 
     rc = ngx_http_vstream_viewer_open(viewer);
 
-    if (rc == NGX_ERROR) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (rc == NGX_DECLINED) {
+    if (rc != NGX_OK) {
         ngx_http_vstream_viewer_detach(viewer);
         return ngx_http_vstream_problem(
             r, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -257,7 +253,7 @@ ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
 }
 
 
-/* NGX_DECLINED: storage is away, and there is no placeholder. */
+/* NGX_DECLINED: storage is away, and there is no placeholder; NGX_ERROR. */
 static ngx_int_t
 ngx_http_vstream_viewer_open(ngx_http_vstream_viewer_t *viewer)
 {
