@@ -65,7 +65,7 @@ $(MODULE): $(MODULE_SRC)
 	    --with-cc-opt="-g $(OPT) $(SANFLAGS) -DVSTREAM_VERSION='\"$(VERSION)\"'" \
 	    --with-ld-opt="$(SANFLAGS)" > $(abspath $(B)/nginx/configure.log)
 	$(MAKE) -C $(NGINX_SRC) -f $(abspath $(B)/nginx)/Makefile modules
-	cp $(B)/nginx/ngx_vstream_module.so $@
+	cp $(B)/nginx/ngx_vstream_module.so $@.new && mv $@.new $@  # one may run
 
 # Cameras for the demo and the tests; never sanitized, they are not ours to test.
 CAMERAS    := $(B)/rtsp_camera $(B)/http_camera
