@@ -51,7 +51,7 @@ test('a click opens a camera large, and its picture moves', async () => {
 
     const [large] = await watchCanvases(page, '#camera canvas', 3000);
 
-    assert.ok(large.pictures > 40, `${large.pictures} pictures`);
+    assert.ok(large.changes > 40, `${large.changes} pictures`);
     assert.ok(await screenMoves(page, '#camera canvas'));
 
     const facts = await page.textContent('.facts');

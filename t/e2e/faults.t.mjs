@@ -52,8 +52,8 @@ test('nginx reloads: pictures go on', async () => {
 
     assert.ok(wallRequests() >= 2, 'the old nginx worker closed the stream');
 
-    for (const { pictures, standstillMs } of canvases) {
-        console.log(`# ${pictures} pictures, longest standstill `
+    for (const { changes, standstillMs } of canvases) {
+        console.log(`# ${changes} pictures, longest standstill `
                     + `${Math.round(standstillMs)} ms`);
         assert.ok(standstillMs < 1500, `stood still for ${standstillMs} ms`);
     }

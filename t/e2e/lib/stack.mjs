@@ -120,7 +120,8 @@ export class Stack {
             REPLICA: 'e2e', INGEST_PORT: this.#port + 1,
         };
 
-        for (const folder of ['logs', 'pids', 'credentials', 'ready', 'data']) {
+        for (const folder of ['logs', 'pids', 'credentials', 'ready', 'data',
+                              'tmp']) {
             mkdirSync(join(dir, folder));
         }
 
