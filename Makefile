@@ -123,7 +123,7 @@ fuzz: $(FUZZ_BIN)
 	@set -e; for target in $(FUZZ_BIN); do \
 	    name=$$(basename $$target); echo "fuzzing $$name"; \
 	    mkdir -p build/fuzz/corpus/$$name; \
-	    $$target -max_total_time=$$((60 * $(MINUTES))) -max_len=4096 \
+	    $$target -max_total_time=$$((60 * $(MINUTES) + 1)) -max_len=4096 \
 	        -print_final_stats=1 -verbosity=0 \
 	        -artifact_prefix=build/fuzz/$$name- \
 	        build/fuzz/corpus/$$name t/fuzz/corpus/$$name; \
