@@ -11,8 +11,8 @@ RUN_DIR  ?= build/run
 CC       ?= cc
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wwrite-strings -Werror
-SANFLAGS := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer,)
 comma    := ,
+SANFLAGS := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer,)
 OPT      := $(if $(SANITIZE),-O1,-O2)
 CFLAGS   ?= -g $(OPT)
 CPPFLAGS += -D_GNU_SOURCE -DVSTREAM_VERSION='"$(VERSION)"' \
@@ -20,7 +20,7 @@ CPPFLAGS += -D_GNU_SOURCE -DVSTREAM_VERSION='"$(VERSION)"' \
             -Iworkers/ingest/camera
 
 PKGS     := libavformat libavcodec libavutil libswscale libturbojpeg hiredis \
-            jansson libmicrohttpd libcyaml
+            jansson libmicrohttpd libcyaml yaml-0.1
 LIBS      = $(shell pkg-config --libs $(PKGS)) -lev -lm -lpthread -ldl
 PKGFLAGS  = $(shell pkg-config --cflags $(PKGS))
 
