@@ -1,0 +1,911 @@
+/*
+ * One connection to Redis, see vsw_redis.h.
+ *
+ * DESIGN  A state changes through vsw_redis_enter() alone:
+ *
+ *     DOWN -> CONNECTING -> GREETING -> UP, and from each back to DOWN.
+ *
+ * Output is a list of chunks: small commands share one, a picture has its
+ * own, and nothing is moved after it was copied in.  Replies match commands
+ * by order.  Whoever finds the connection broken inside a callback only sets
+ * `broken`; the connection is closed where no callback is on the stack.
+ */
+
+#include "vsw_redis.h"
+#include "vsw_clock.h"
+#include "vsw_log.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define VSW_REDIS_TICK_S    0.1
+#define VSW_REDIS_LATE_MS   500 /* a tick this late: we ourselves slept */
+#define VSW_REDIS_CHUNK     16384
+#define VSW_REDIS_IOV       16
+#define VSW_REDIS_READ      65536
+#define VSW_REDIS_READS     32 /* in one event, so that others get a turn */
+#define VSW_REDIS_NUMBER    24
+#define VSW_REDIS_GREETINGS 3
+
+
+typedef enum {
+    VSW_REDIS_DOWN,
+    VSW_REDIS_CONNECTING,
+    VSW_REDIS_GREETING,
+    VSW_REDIS_UP,
+} vsw_redis_state_t;
+
+typedef struct vsw_redis_chunk_s   vsw_redis_chunk_t;
+typedef struct vsw_redis_pending_s vsw_redis_pending_t;
+
+struct vsw_redis_chunk_s {
+    vsw_redis_chunk_t *next;
+    size_t             capacity;
+    size_t             used;
+    size_t             sent;
+    char               data[];
+};
+
+struct vsw_redis_pending_s {
+    vsw_redis_pending_t *next;
+    vsw_redis_reply_fn  *reply; /* NULL: forgotten, or nobody asked */
+    void                *data;
+    int64_t              sent_ms;
+};
+
+struct vsw_redis_s {
+    struct ev_loop      *loop;
+    vsw_redis_options_t  options;
+    vsw_redis_handlers_t handlers;
+    void                *data;
+
+    vsw_redis_state_t state;
+    int               fd;
+    ev_io             readable;
+    ev_io             writable;
+    ev_timer          tick;
+    redisReader      *reader;
+
+    vsw_redis_chunk_t    *chunks; /* oldest first */
+    vsw_redis_chunk_t   **chunks_end;
+    size_t                unsent;
+    vsw_redis_pending_t  *pending; /* oldest first */
+    vsw_redis_pending_t **pending_end;
+
+    int64_t     entered_ms; /* when the state was entered */
+    int64_t     retry_ms;   /* DOWN: when to connect */
+    int64_t     delay_ms;   /* of the next retry */
+    int64_t     ticked_ms;
+    unsigned    attempt;   /* picks one of the host's addresses */
+    unsigned    greetings; /* replies still expected before UP */
+    uint64_t    connections;
+    const char *broken; /* why the connection must be closed, or NULL */
+    unsigned    hung : 1;
+    unsigned    refused : 1; /* try again slowly */
+    unsigned    told : 1;    /* this outage has been logged */
+};
+
+
+static void vsw_redis_connect(vsw_redis_t *redis);
+static int  vsw_redis_socket(vsw_redis_t *redis);
+static int  vsw_redis_socket_unix(vsw_redis_t *redis);
+static int  vsw_redis_socket_tcp(vsw_redis_t *redis);
+static void vsw_redis_enter(vsw_redis_t *redis, vsw_redis_state_t state);
+static void vsw_redis_close(vsw_redis_t *redis, const char *why);
+static void vsw_redis_greet(vsw_redis_t *redis);
+static void vsw_redis_greeted(void *data, const redisReply *reply);
+static void vsw_redis_on_tick(struct ev_loop *loop, ev_timer *timer,
+                              int events);
+static void vsw_redis_on_readable(struct ev_loop *loop, ev_io *io, int events);
+static void vsw_redis_on_writable(struct ev_loop *loop, ev_io *io, int events);
+static const char *vsw_redis_read(vsw_redis_t *redis);
+static const char *vsw_redis_replies(vsw_redis_t *redis);
+static void   vsw_redis_dispatch(vsw_redis_t *redis, const redisReply *reply);
+static bool   vsw_redis_is_push(const redisReply *reply);
+static int    vsw_redis_send(vsw_redis_t *redis, vsw_redis_reply_fn *reply,
+                             void *data, const vstream_slice_t *argv, size_t argc,
+                             const vstream_slice_t *tail);
+static size_t vsw_redis_measure(const vstream_slice_t *argv, size_t argc,
+                                const vstream_slice_t *tail);
+static vsw_redis_chunk_t *vsw_redis_chunk(vsw_redis_t *redis, size_t need);
+static void vsw_redis_append(vsw_redis_chunk_t *chunk, vstream_slice_t bytes);
+static void vsw_redis_append_header(vsw_redis_chunk_t *chunk, char type,
+                                    size_t number);
+static void vsw_redis_clear(vsw_redis_t *redis);
+
+
+vsw_redis_t *
+vsw_redis_create(struct ev_loop *loop, const vsw_redis_options_t *options,
+                 const vsw_redis_handlers_t *handlers, void *data)
+{
+    vsw_redis_t *redis;
+
+    redis = calloc(1, sizeof(*redis));
+    if (redis == NULL) {
+        return NULL;
+    }
+
+    redis->loop = loop;
+    redis->options = *options;
+    redis->handlers = *handlers;
+    redis->data = data;
+    redis->fd = -1;
+    redis->chunks_end = &redis->chunks;
+    redis->pending_end = &redis->pending;
+    redis->delay_ms = VSW_REDIS_RETRY_MS;
+    redis->ticked_ms = vsw_clock_ms();
+    redis->retry_ms = redis->ticked_ms;
+
+    ev_timer_init(&redis->tick, vsw_redis_on_tick, 0.0, VSW_REDIS_TICK_S);
+    redis->tick.data = redis;
+    ev_timer_start(loop, &redis->tick);
+
+    return redis;
+}
+
+
+void
+vsw_redis_destroy(vsw_redis_t *redis)
+{
+    vsw_redis_pending_t *pending;
+
+    if (redis == NULL) {
+        return;
+    }
+
+    for (pending = redis->pending; pending != NULL; pending = pending->next) {
+        pending->reply = NULL;
+    }
+
+    vsw_redis_clear(redis);
+    ev_timer_stop(redis->loop, &redis->tick);
+    explicit_bzero(&redis->options, sizeof(redis->options));
+    free(redis);
+}
+
+
+int
+vsw_redis_command(vsw_redis_t *redis, vsw_redis_reply_fn *reply, void *data,
+                  const vstream_slice_t *argv, size_t argc,
+                  const vstream_slice_t *tail)
+{
+    if (redis->state != VSW_REDIS_UP || redis->broken != NULL) {
+        return VSTREAM_DECLINED;
+    }
+
+    return vsw_redis_send(redis, reply, data, argv, argc, tail);
+}
+
+
+void
+vsw_redis_forget(vsw_redis_t *redis, const void *data)
+{
+    vsw_redis_pending_t *pending;
+
+    for (pending = redis->pending; pending != NULL; pending = pending->next) {
+        if (pending->data == data) {
+            pending->reply = NULL;
+        }
+    }
+}
+
+
+void
+vsw_redis_refuse(vsw_redis_t *redis, const char *reason)
+{
+    redis->refused = 1;
+    redis->broken = reason;
+}
+
+
+bool
+vsw_redis_is_up(const vsw_redis_t *redis)
+{
+    return redis->state == VSW_REDIS_UP;
+}
+
+
+bool
+vsw_redis_is_hung(const vsw_redis_t *redis)
+{
+    return redis->hung;
+}
+
+
+size_t
+vsw_redis_unsent(const vsw_redis_t *redis)
+{
+    return redis->unsent;
+}
+
+
+uint64_t
+vsw_redis_connections(const vsw_redis_t *redis)
+{
+    return redis->connections;
+}
+
+
+const char *
+vsw_redis_error(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR ? reply->str : NULL;
+}
+
+
+vstream_slice_t
+vsw_redis_string(const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS)
+    {
+        return (vstream_slice_t) { NULL, 0 };
+    }
+
+    return (vstream_slice_t) { reply->str, (size_t) reply->len };
+}
+
+
+static void
+vsw_redis_connect(vsw_redis_t *redis)
+{
+    redis->reader = redisReaderCreate();
+    if (redis->reader == NULL) {
+        vsw_redis_close(redis, "out of memory");
+        return;
+    }
+
+    redis->fd = vsw_redis_socket(redis);
+    redis->attempt++;
+
+    if (redis->fd == -1) {
+        vsw_redis_close(redis, redis->broken);
+        return;
+    }
+
+    ev_io_init(&redis->readable, vsw_redis_on_readable, redis->fd, EV_READ);
+    ev_io_init(&redis->writable, vsw_redis_on_writable, redis->fd, EV_WRITE);
+    redis->readable.data = redis;
+    redis->writable.data = redis;
+
+    vsw_redis_enter(redis, VSW_REDIS_CONNECTING);
+    ev_io_start(redis->loop, &redis->writable);
+}
+
+
+/* -1: `broken` says why. */
+static int
+vsw_redis_socket(vsw_redis_t *redis)
+{
+    const char *error;
+
+    if (redis->options.password_file != NULL) {
+        error = vsw_redis_password_read(redis->options.password_file,
+                                        &redis->options.address);
+        if (error != NULL) {
+            redis->broken = "the password file cannot be used";
+            vsw_log(VSW_LOG_ERROR, "redis password file refused",
+                    VSW_LOG_TEXT("file", redis->options.password_file),
+                    VSW_LOG_TEXT("reason", error));
+            redis->refused = 1;
+            return -1;
+        }
+    }
+
+    return redis->options.address.path[0] != '\0' ? vsw_redis_socket_unix(redis)
+                                                  : vsw_redis_socket_tcp(redis);
+}
+
+
+static int
+vsw_redis_socket_unix(vsw_redis_t *redis)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int                fd;
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s",
+             redis->options.address.path);
+
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd == -1) {
+        redis->broken = strerror(errno);
+        return -1;
+    }
+
+    if (connect(fd, (struct sockaddr *) &address, sizeof(address)) == -1) {
+        redis->broken = strerror(errno);
+        close(fd);
+        return -1;
+    }
+
+    return fd;
+}
+
+
+/* Each attempt takes the next of the host's addresses. */
+static int
+vsw_redis_socket_tcp(vsw_redis_t *redis)
+{
+    struct addrinfo  hints = { .ai_socktype = SOCK_STREAM,
+                               .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG };
+    struct addrinfo *list, *chosen;
+    unsigned         n;
+    char             port[8];
+    int              fd, rc;
+
+    snprintf(port, sizeof(port), "%u", redis->options.address.port);
+    rc = getaddrinfo(redis->options.address.host, port, &hints, &list);
+    if (rc != 0) {
+        redis->broken = gai_strerror(rc);
+        return -1;
+    }
+
+    for (n = 0, chosen = list; chosen != NULL; chosen = chosen->ai_next) {
+        n++;
+    }
+
+    for (n = redis->attempt % n, chosen = list; n > 0; n--) {
+        chosen = chosen->ai_next;
+    }
+
+    fd = socket(chosen->ai_family,
+                chosen->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd != -1) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int) { 1 }, sizeof(int));
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int) { 1 }, sizeof(int));
+        rc = connect(fd, chosen->ai_addr, chosen->ai_addrlen);
+    }
+
+    if (fd == -1 || (rc == -1 && errno != EINPROGRESS)) {
+        redis->broken = strerror(errno);
+        if (fd != -1) {
+            close(fd);
+        }
+        fd = -1;
+    }
+
+    freeaddrinfo(list);
+
+    return fd;
+}
+
+
+static void
+vsw_redis_enter(vsw_redis_t *redis, vsw_redis_state_t state)
+{
+    static const char *const names[] = { "down", "connecting", "greeting",
+                                         "up" };
+
+    vsw_log(VSW_LOG_DEBUG, "redis connection changed state",
+            VSW_LOG_TEXT("connection", redis->options.name),
+            VSW_LOG_TEXT("from", names[redis->state]),
+            VSW_LOG_TEXT("to", names[state]));
+
+    redis->state = state;
+    redis->entered_ms = vsw_clock_ms();
+}
+
+
+static void
+vsw_redis_close(vsw_redis_t *redis, const char *why)
+{
+    bool was_up = redis->state == VSW_REDIS_UP;
+
+    if (!redis->told || was_up) {
+        vsw_log(redis->refused ? VSW_LOG_ERROR : VSW_LOG_WARN,
+                redis->refused ? "redis refused" : "redis is away",
+                VSW_LOG_TEXT("connection", redis->options.name),
+                VSW_LOG_TEXT("reason", why));
+        redis->told = 1;
+    }
+
+    vsw_redis_enter(redis, VSW_REDIS_DOWN);
+    redis->broken = NULL;
+    redis->retry_ms =
+        redis->entered_ms
+        + (redis->refused ? VSW_REDIS_REFUSED_MS : redis->delay_ms);
+    redis->delay_ms = redis->delay_ms * 2 < VSW_REDIS_RETRY_MAX
+                          ? redis->delay_ms * 2
+                          : VSW_REDIS_RETRY_MAX;
+    redis->refused = 0;
+    redis->hung = 0;
+
+    vsw_redis_clear(redis);
+
+    if (was_up && redis->handlers.down != NULL) {
+        redis->handlers.down(redis->data);
+    }
+}
+
+
+/* AUTH and SELECT as needed; PING shows whether Redis will talk to us. */
+static void
+vsw_redis_greet(vsw_redis_t *redis)
+{
+    const vsw_redis_address_t *address = &redis->options.address;
+    vstream_slice_t            argv[VSW_REDIS_GREETINGS];
+    char                       db[VSW_REDIS_NUMBER];
+    size_t                     argc;
+
+    vsw_redis_enter(redis, VSW_REDIS_GREETING);
+    ev_io_start(redis->loop, &redis->readable);
+    redis->greetings = 1;
+
+    if (address->password[0] != '\0') {
+        argc = 0;
+        argv[argc++] = VSTREAM_SLICE("AUTH");
+        if (address->user[0] != '\0') {
+            argv[argc++] =
+                (vstream_slice_t) { address->user, strlen(address->user) };
+        }
+        argv[argc++] =
+            (vstream_slice_t) { address->password, strlen(address->password) };
+        redis->greetings++;
+        vsw_redis_send(redis, vsw_redis_greeted, redis, argv, argc, NULL);
+    }
+
+    if (address->db != 0) {
+        argv[0] = VSTREAM_SLICE("SELECT");
+        argv[1].data = db;
+        argv[1].length = (size_t) snprintf(db, sizeof(db), "%u", address->db);
+        redis->greetings++;
+        vsw_redis_send(redis, vsw_redis_greeted, redis, argv, 2, NULL);
+    }
+
+    argv[0] = VSTREAM_SLICE("PING");
+    vsw_redis_send(redis, vsw_redis_greeted, redis, argv, 1, NULL);
+}
+
+
+static void
+vsw_redis_greeted(void *data, const redisReply *reply)
+{
+    vsw_redis_t *redis = data;
+
+    if (reply == NULL || redis->broken != NULL) {
+        return;
+    }
+
+    if (vsw_redis_error(reply) != NULL) {
+        vsw_log(VSW_LOG_ERROR, "redis does not let us in",
+                VSW_LOG_TEXT("connection", redis->options.name),
+                VSW_LOG_TEXT("answer", vsw_redis_error(reply)));
+        redis->refused = strncmp(reply->str, "LOADING", 7) != 0;
+        redis->broken = "its answer to AUTH, SELECT or PING was an error";
+        return;
+    }
+
+    if (--redis->greetings > 0) {
+        return;
+    }
+
+    vsw_log(VSW_LOG_INFO, "redis is there",
+            VSW_LOG_TEXT("connection", redis->options.name));
+
+    redis->told = 0;
+    redis->delay_ms = VSW_REDIS_RETRY_MS;
+    redis->connections++;
+    vsw_redis_enter(redis, VSW_REDIS_UP);
+
+    if (redis->handlers.up != NULL) {
+        redis->handlers.up(redis->data);
+    }
+}
+
+
+static void
+vsw_redis_on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    vsw_redis_t *redis = timer->data;
+    int64_t      age, now = vsw_clock_ms();
+    bool         slept = now - redis->ticked_ms > VSW_REDIS_LATE_MS;
+
+    (void) loop;
+    (void) events;
+
+    redis->ticked_ms = now;
+
+    if (redis->state == VSW_REDIS_DOWN) {
+        if (now >= redis->retry_ms) {
+            vsw_redis_connect(redis);
+        }
+        return;
+    }
+
+    /* Whoever slept himself must read before he complains of silence. */
+    if (slept) {
+        return;
+    }
+
+    if (redis->broken != NULL) {
+        vsw_redis_close(redis, redis->broken);
+        return;
+    }
+
+    if (redis->state == VSW_REDIS_CONNECTING) {
+        if (now - redis->entered_ms > VSW_REDIS_CONNECT_MS) {
+            vsw_redis_close(redis, "no connection in time");
+        }
+        return;
+    }
+
+    age = redis->pending == NULL ? 0 : now - redis->pending->sent_ms;
+
+    if (age > VSW_REDIS_REPLY_MS) {
+        vsw_redis_close(redis, "no reply in time");
+        return;
+    }
+
+    if (age > VSW_REDIS_HUNG_MS && !redis->hung && redis->state == VSW_REDIS_UP)
+    {
+        vsw_log(VSW_LOG_WARN, "redis hangs",
+                VSW_LOG_TEXT("connection", redis->options.name));
+        redis->hung = 1;
+    }
+}
+
+
+static void
+vsw_redis_on_readable(struct ev_loop *loop, ev_io *io, int events)
+{
+    vsw_redis_t *redis = io->data;
+    const char  *error;
+
+    (void) loop;
+    (void) events;
+
+    error = vsw_redis_read(redis);
+    if (error != NULL) {
+        vsw_redis_close(redis, error);
+    }
+}
+
+
+static void
+vsw_redis_on_writable(struct ev_loop *loop, ev_io *io, int events)
+{
+    vsw_redis_t       *redis = io->data;
+    vsw_redis_chunk_t *chunk;
+    struct iovec       iov[VSW_REDIS_IOV];
+    socklen_t          length = sizeof(int);
+    ssize_t            n;
+    size_t             rest;
+    int                count = 0, error = 0;
+
+    (void) events;
+
+    if (redis->state == VSW_REDIS_CONNECTING) {
+        getsockopt(redis->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+        if (error != 0) {
+            vsw_redis_close(redis, strerror(error));
+            return;
+        }
+        vsw_redis_greet(redis);
+    }
+
+    for (chunk = redis->chunks; chunk != NULL && count < VSW_REDIS_IOV;
+         chunk = chunk->next)
+    {
+        iov[count].iov_base = chunk->data + chunk->sent;
+        iov[count++].iov_len = chunk->used - chunk->sent;
+    }
+
+    if (count == 0) {
+        ev_io_stop(loop, io);
+        return;
+    }
+
+    n = sendmsg(
+        redis->fd,
+        &(struct msghdr) { .msg_iov = iov, .msg_iovlen = (size_t) count },
+        MSG_NOSIGNAL);
+    if (n == -1) {
+        if (errno != EAGAIN && errno != EINTR) {
+            vsw_redis_close(redis, strerror(errno));
+        }
+        return;
+    }
+
+    for (rest = (size_t) n, redis->unsent -= rest; rest > 0;) {
+        chunk = redis->chunks;
+
+        if (rest < chunk->used - chunk->sent) {
+            chunk->sent += rest;
+            break;
+        }
+
+        rest -= chunk->used - chunk->sent;
+        redis->chunks = chunk->next;
+        free(chunk);
+    }
+
+    if (redis->chunks == NULL) {
+        redis->chunks_end = &redis->chunks;
+        ev_io_stop(loop, io);
+    }
+}
+
+
+/* NULL, or why the connection must be closed. */
+static const char *
+vsw_redis_read(vsw_redis_t *redis)
+{
+    const char *error;
+    ssize_t     n;
+    char        buffer[VSW_REDIS_READ];
+    int         i;
+
+    for (i = 0; i < VSW_REDIS_READS; i++) {
+        n = recv(redis->fd, buffer, sizeof(buffer), 0);
+
+        if (n == -1) {
+            return errno == EAGAIN || errno == EINTR ? NULL : strerror(errno);
+        }
+
+        if (n == 0) {
+            return "it closed the connection";
+        }
+
+        if (redisReaderFeed(redis->reader, buffer, (size_t) n) != REDIS_OK) {
+            return "redis_protocol_error";
+        }
+
+        error = vsw_redis_replies(redis);
+        if (error != NULL) {
+            return error;
+        }
+
+        if (redis->reader->len - redis->reader->pos > VSW_REDIS_INPUT_MAX) {
+            return "redis_protocol_error: an endless reply";
+        }
+    }
+
+    return NULL;
+}
+
+
+static const char *
+vsw_redis_replies(vsw_redis_t *redis)
+{
+    void *reply;
+
+    for (;;) {
+        reply = NULL;
+
+        if (redisReaderGetReply(redis->reader, &reply) != REDIS_OK) {
+            return "redis_protocol_error";
+        }
+
+        if (reply == NULL) {
+            return NULL;
+        }
+
+        vsw_redis_dispatch(redis, reply);
+        freeReplyObject(reply);
+
+        if (redis->broken != NULL) {
+            return redis->broken;
+        }
+    }
+}
+
+
+static void
+vsw_redis_dispatch(vsw_redis_t *redis, const redisReply *reply)
+{
+    vsw_redis_pending_t *pending;
+
+    if (vsw_redis_is_push(reply)) {
+        if (redis->handlers.pushed != NULL) {
+            redis->handlers.pushed(redis->data, reply);
+        }
+        return;
+    }
+
+    pending = redis->pending;
+    if (pending == NULL) {
+        redis->broken = "redis_protocol_error: a reply to no command";
+        return;
+    }
+
+    redis->pending = pending->next;
+    if (redis->pending == NULL) {
+        redis->pending_end = &redis->pending;
+    }
+
+    /* Before the callback: what it decides, it decides knowing this. */
+    if (redis->hung) {
+        vsw_log(VSW_LOG_INFO, "redis answers again",
+                VSW_LOG_TEXT("connection", redis->options.name),
+                VSW_LOG_NUMBER("after_ms", vsw_clock_ms() - pending->sent_ms));
+        redis->hung = 0;
+
+        if (redis->handlers.recovered != NULL) {
+            redis->handlers.recovered(redis->data);
+        }
+    }
+
+    if (pending->reply != NULL) {
+        pending->reply(pending->data, reply);
+    }
+
+    free(pending);
+}
+
+
+/* In RESP2 a pushed message is an array like any other but for its name. */
+static bool
+vsw_redis_is_push(const redisReply *reply)
+{
+    const redisReply *kind;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) {
+        return false;
+    }
+
+    kind = reply->element[0];
+
+    return kind->type == REDIS_REPLY_STRING
+           && strcmp(kind->str, "smessage") == 0;
+}
+
+
+static int
+vsw_redis_send(vsw_redis_t *redis, vsw_redis_reply_fn *reply, void *data,
+               const vstream_slice_t *argv, size_t argc,
+               const vstream_slice_t *tail)
+{
+    size_t               i, need = vsw_redis_measure(argv, argc, tail);
+    vsw_redis_chunk_t   *chunk;
+    vsw_redis_pending_t *pending;
+
+    if (redis->unsent + need > VSW_REDIS_OUTPUT_MAX) {
+        return VSTREAM_AGAIN;
+    }
+
+    pending = malloc(sizeof(*pending));
+    chunk = pending == NULL ? NULL : vsw_redis_chunk(redis, need);
+    if (chunk == NULL) {
+        free(pending);
+        return VSTREAM_ERROR;
+    }
+
+    redis->unsent -= chunk->used;
+    vsw_redis_append_header(chunk, '*', argc);
+
+    for (i = 0; i < argc; i++) {
+        bool is_last = tail != NULL && i + 1 == argc;
+
+        vsw_redis_append_header(chunk, '$',
+                                argv[i].length + (is_last ? tail->length : 0));
+        vsw_redis_append(chunk, argv[i]);
+        if (is_last) {
+            vsw_redis_append(chunk, *tail);
+        }
+        vsw_redis_append(chunk, VSTREAM_SLICE("\r\n"));
+    }
+
+    redis->unsent += chunk->used;
+
+    pending->next = NULL;
+    pending->reply = reply;
+    pending->data = data;
+    pending->sent_ms = vsw_clock_ms();
+    *redis->pending_end = pending;
+    redis->pending_end = &pending->next;
+
+    ev_io_start(redis->loop, &redis->writable);
+
+    return VSTREAM_OK;
+}
+
+
+/* An upper bound of the command's length. */
+static size_t
+vsw_redis_measure(const vstream_slice_t *argv, size_t argc,
+                  const vstream_slice_t *tail)
+{
+    size_t i, need = VSW_REDIS_NUMBER;
+
+    for (i = 0; i < argc; i++) {
+        need += VSW_REDIS_NUMBER + argv[i].length + 2;
+    }
+
+    return need + (tail == NULL ? 0 : tail->length);
+}
+
+
+static vsw_redis_chunk_t *
+vsw_redis_chunk(vsw_redis_t *redis, size_t need)
+{
+    vsw_redis_chunk_t *chunk = redis->chunks;
+    size_t             capacity;
+
+    while (chunk != NULL && chunk->next != NULL) {
+        chunk = chunk->next;
+    }
+
+    if (chunk != NULL && chunk->capacity - chunk->used >= need) {
+        return chunk;
+    }
+
+    capacity = need > VSW_REDIS_CHUNK ? need : VSW_REDIS_CHUNK;
+
+    chunk = malloc(sizeof(*chunk) + capacity);
+    if (chunk == NULL) {
+        return NULL;
+    }
+
+    *chunk = (vsw_redis_chunk_t) { .capacity = capacity };
+    *redis->chunks_end = chunk;
+    redis->chunks_end = &chunk->next;
+
+    return chunk;
+}
+
+
+static void
+vsw_redis_append(vsw_redis_chunk_t *chunk, vstream_slice_t bytes)
+{
+    if (bytes.length > 0) {
+        memcpy(chunk->data + chunk->used, bytes.data, bytes.length);
+        chunk->used += bytes.length;
+    }
+}
+
+
+static void
+vsw_redis_append_header(vsw_redis_chunk_t *chunk, char type, size_t number)
+{
+    chunk->used += (size_t) snprintf(chunk->data + chunk->used,
+                                     chunk->capacity - chunk->used, "%c%zu\r\n",
+                                     type, number);
+}
+
+
+/* Tells all that wait that no answer will come, and forgets the socket. */
+static void
+vsw_redis_clear(vsw_redis_t *redis)
+{
+    vsw_redis_chunk_t   *chunk;
+    vsw_redis_pending_t *pending;
+
+    if (redis->fd != -1) {
+        ev_io_stop(redis->loop, &redis->readable);
+        ev_io_stop(redis->loop, &redis->writable);
+        close(redis->fd);
+        redis->fd = -1;
+    }
+
+    if (redis->reader != NULL) {
+        redisReaderFree(redis->reader);
+        redis->reader = NULL;
+    }
+
+    while ((chunk = redis->chunks) != NULL) {
+        redis->chunks = chunk->next;
+        free(chunk);
+    }
+
+    redis->chunks_end = &redis->chunks;
+    redis->unsent = 0;
+
+    while ((pending = redis->pending) != NULL) {
+        redis->pending = pending->next;
+        if (pending->reply != NULL) {
+            pending->reply(pending->data, NULL);
+        }
+        free(pending);
+    }
+
+    redis->pending_end = &redis->pending;
+}

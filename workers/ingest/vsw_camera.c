@@ -1,0 +1,641 @@
+/*
+ * One camera, see vsw_camera.h.
+ *
+ * DESIGN  Lease, process and publisher are rooms of their own that know
+ * nothing of each other; here their handlers meet.  Handlers never destroy
+ * the camera and never start its process: both are done by vsw_camera_tick(),
+ * where nothing of ours is on the stack.
+ */
+
+#include "vsw_camera.h"
+
+#include "vsw_clock.h"
+#include "vsw_credentials.h"
+#include "vsw_log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+
+static void vsw_camera_enter(vsw_camera_t *camera, vsw_camera_state_t state,
+                             const char *reason, const char *detail);
+static void vsw_camera_start(vsw_camera_t *camera, int64_t now_ms);
+static void vsw_camera_wait(vsw_camera_t *camera, const char *reason,
+                            const char *detail);
+static void vsw_camera_restart(vsw_camera_t *camera);
+static void vsw_camera_let_go(vsw_camera_t *camera);
+static void vsw_camera_trim(vsw_camera_t *camera);
+static void vsw_camera_news(vsw_camera_t *camera);
+static void vsw_camera_held(void *data);
+static void vsw_camera_lost(void *data, const char *why);
+static void vsw_camera_refused(void *data);
+static void vsw_camera_status(void *data, vsw_args_t *args);
+static void vsw_camera_fenced(void *data);
+static void vsw_camera_learn(void *data, const redisReply *reply);
+static void vsw_camera_stream(void *data, const char *codec, uint32_t width,
+                              uint32_t height);
+static void vsw_camera_frame(void *data, const uint8_t *payload, size_t length);
+static void vsw_camera_counts(void *data, const vsw_link_counts_t *counts);
+static void vsw_camera_gone(void *data, const char *reason, const char *detail);
+static uint32_t vsw_camera_random(void);
+
+
+static const vsw_lease_handlers_t vsw_camera_lease_handlers = {
+    .held = vsw_camera_held,
+    .lost = vsw_camera_lost,
+    .refused = vsw_camera_refused,
+    .status = vsw_camera_status,
+};
+
+static const vsw_process_handlers_t vsw_camera_process_handlers = {
+    .stream = vsw_camera_stream,
+    .frame = vsw_camera_frame,
+    .counts = vsw_camera_counts,
+    .gone = vsw_camera_gone,
+};
+
+
+vsw_camera_t *
+vsw_camera_create(vsw_camera_env_t *env, const char *id)
+{
+    vsw_camera_t *camera = calloc(1, sizeof(*camera));
+
+    if (camera == NULL) {
+        return NULL;
+    }
+
+    camera->env = env;
+    snprintf(camera->id, sizeof(camera->id), "%s", id);
+
+    vsw_lease_init(&camera->lease, &env->office, &vsw_camera_lease_handlers,
+                   camera, camera->id);
+    vsw_process_init(&camera->process, env->loop, &vsw_camera_process_handlers,
+                     camera, camera->id);
+    vsw_publisher_init(&camera->publisher, env->media, &camera->lease,
+                       &env->ages, vsw_camera_fenced, camera);
+    vsw_backoff_init(&camera->backoff);
+
+    return camera;
+}
+
+
+void
+vsw_camera_destroy(vsw_camera_t *camera)
+{
+    vsw_lease_close(&camera->lease);
+    vsw_publisher_close(&camera->publisher);
+    vsw_redis_forget(camera->env->control, camera);
+    vsw_configuration_clear(&camera->configuration);
+    vsw_desired_destroy(camera->desired);
+    free(camera);
+}
+
+
+void
+vsw_camera_declare(vsw_camera_t *camera, vstream_slice_t json)
+{
+    vsw_desired_t *desired;
+
+    camera->withdrawn = 0;
+
+    if (camera->desired != NULL && camera->desired->length == json.length
+        && memcmp(camera->desired->text, json.data, json.length) == 0)
+    {
+        return;
+    }
+
+    desired = vsw_desired_create(json);
+    if (desired == NULL) {
+        return;
+    }
+
+    vsw_log(VSW_LOG_INFO,
+            camera->desired == NULL ? "camera declared" : "camera changed",
+            VSW_LOG_TEXT("camera", camera->id),
+            VSW_LOG_TEXT("problem", desired->detail));
+
+    vsw_desired_destroy(camera->desired);
+    camera->desired = desired;
+    vsw_camera_reconfigure(camera);
+}
+
+
+void
+vsw_camera_withdraw(vsw_camera_t *camera)
+{
+    if (camera->withdrawn) {
+        return;
+    }
+
+    camera->withdrawn = 1;
+    vsw_log(VSW_LOG_INFO, "camera withdrawn",
+            VSW_LOG_TEXT("camera", camera->id));
+
+    if (vsw_lease_is_ours(&camera->lease)) {
+        vsw_camera_trim(camera);
+        vsw_camera_release(camera, "withdrawn");
+    }
+}
+
+
+/* A wait that an operator may just have ended is not waited out. */
+void
+vsw_camera_reconfigure(vsw_camera_t *camera)
+{
+    vsw_configuration_t configuration;
+    const char         *reason;
+    char                detail[VSW_CREDENTIAL_DETAIL];
+
+    if (camera->state == VSW_CAMERA_IDLE || camera->desired == NULL) {
+        return;
+    }
+
+    if (camera->process.state == VSW_PROCESS_IDLE) {
+        vsw_backoff_init(&camera->backoff);
+        camera->start_ms = 0;
+        return;
+    }
+
+    reason =
+        vsw_configuration_create(&configuration, camera->id, camera->desired,
+                                 camera->env->config, detail);
+
+    if (reason != NULL || configuration.length != camera->configuration.length
+        || memcmp(configuration.json, camera->configuration.json,
+                  configuration.length)
+               != 0)
+    {
+        vsw_camera_restart(camera);
+    }
+
+    vsw_configuration_clear(&configuration);
+}
+
+
+void
+vsw_camera_release(vsw_camera_t *camera, const char *why)
+{
+    if (camera->lease.state == VSW_LEASE_NONE) {
+        return;
+    }
+
+    vsw_lease_give_back(&camera->lease, NULL, NULL);
+    vsw_camera_lost(camera, why);
+}
+
+
+void
+vsw_camera_watched(vsw_camera_t *camera, uint32_t viewers)
+{
+    if (viewers == camera->publisher.watched) {
+        return;
+    }
+
+    vsw_log(VSW_LOG_DEBUG, "camera is watched by another number",
+            VSW_LOG_TEXT("camera", camera->id),
+            VSW_LOG_NUMBER("viewers", viewers));
+
+    camera->publisher.watched = viewers;
+    vsw_process_watched(&camera->process, viewers);
+}
+
+
+void
+vsw_camera_tick(vsw_camera_t *camera, int64_t now_ms)
+{
+    vsw_lease_tick(&camera->lease, now_ms);
+
+    if (camera->env->spawner != NULL) {
+        vsw_process_tick(&camera->process, camera->env->spawner, now_ms);
+    }
+
+    if (camera->state == VSW_CAMERA_STREAMING
+        && now_ms - camera->since_ms > VSW_BACKOFF_RESET_MS)
+    {
+        vsw_backoff_reset(&camera->backoff);
+    }
+
+    if (camera->state != VSW_CAMERA_IDLE
+        && camera->process.state == VSW_PROCESS_IDLE
+        && now_ms >= camera->start_ms)
+    {
+        vsw_camera_start(camera, now_ms);
+    }
+}
+
+
+bool
+vsw_camera_is_idle(const vsw_camera_t *camera)
+{
+    return camera->lease.state == VSW_LEASE_NONE
+           && camera->process.state == VSW_PROCESS_IDLE;
+}
+
+
+const char *
+vsw_camera_state_text(vsw_camera_state_t state)
+{
+    static const char *const texts[VSW_CAMERA_STATES] = {
+        "idle",
+        VSTREAM_STATE_CONNECTING,
+        VSTREAM_STATE_STREAMING,
+        VSTREAM_STATE_BACKING_OFF,
+        VSTREAM_STATE_QUARANTINED,
+    };
+
+    return texts[state];
+}
+
+
+static void
+vsw_camera_enter(vsw_camera_t *camera, vsw_camera_state_t state,
+                 const char *reason, const char *detail)
+{
+    vsw_log_level_t level =
+        state == VSW_CAMERA_QUARANTINED ? VSW_LOG_WARN : VSW_LOG_INFO;
+
+    if (state != camera->state || strcmp(reason, camera->reason) != 0) {
+        vsw_log(level, "camera changed state",
+                VSW_LOG_TEXT("camera", camera->id),
+                VSW_LOG_TEXT("from", vsw_camera_state_text(camera->state)),
+                VSW_LOG_TEXT("to", vsw_camera_state_text(state)),
+                VSW_LOG_TEXT("reason", reason), VSW_LOG_TEXT("detail", detail));
+    }
+
+    camera->state = state;
+    camera->since_ms = vsw_clock_ms();
+    camera->since_unix_ms = vsw_clock_unix_ms();
+
+    /* `reason` and `detail` may be the camera's own. */
+    memmove(camera->reason, reason,
+            strnlen(reason, sizeof(camera->reason) - 1) + 1);
+    camera->reason[sizeof(camera->reason) - 1] = '\0';
+    memmove(camera->detail, detail,
+            strnlen(detail, sizeof(camera->detail) - 1) + 1);
+    camera->detail[sizeof(camera->detail) - 1] = '\0';
+
+    if (state != VSW_CAMERA_IDLE) {
+        vsw_lease_renew(&camera->lease);
+        vsw_camera_news(camera);
+    }
+}
+
+
+static void
+vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
+{
+    vsw_camera_env_t *env = camera->env;
+    const char       *reason;
+    char              detail[VSW_CREDENTIAL_DETAIL];
+
+    if (env->spawner == NULL || camera->desired == NULL) {
+        return; /* in a moment */
+    }
+
+    vsw_configuration_clear(&camera->configuration);
+    reason = vsw_configuration_create(&camera->configuration, camera->id,
+                                      camera->desired, env->config, detail);
+    if (reason != NULL) {
+        vsw_camera_wait(camera, reason, detail);
+        return;
+    }
+
+    if (vsw_process_start(&camera->process, env->spawner,
+                          camera->configuration.json,
+                          camera->configuration.length,
+                          (size_t) env->config->limits.camera_memory_mb << 20)
+        != 0)
+    {
+        vsw_log(VSW_LOG_ERROR, "camera process could not be started",
+                VSW_LOG_TEXT("camera", camera->id),
+                VSW_LOG_TEXT("error", strerror(errno)));
+        env->spawner_lost = errno == EPIPE || errno == ETIMEDOUT;
+        camera->start_ms = now_ms + VSW_BACKOFF_NETWORK_MS;
+        return;
+    }
+
+    memset(&camera->counts, 0, sizeof(camera->counts));
+    camera->dials++;
+    env->dials++;
+
+    /* The reason of the last failure stays until pictures come. */
+    vsw_camera_enter(camera, VSW_CAMERA_CONNECTING, camera->reason,
+                     camera->detail);
+
+    if (camera->publisher.watched > 0) {
+        vsw_process_watched(&camera->process, camera->publisher.watched);
+    }
+}
+
+
+static void
+vsw_camera_wait(vsw_camera_t *camera, const char *reason, const char *detail)
+{
+    vsw_backoff_verdict_t verdict;
+    int64_t               now = vsw_clock_ms();
+
+    verdict = vsw_backoff_next(&camera->backoff, vsw_backoff_class(reason), now,
+                               vsw_camera_random());
+    camera->start_ms = now + verdict.delay_ms;
+
+    vsw_camera_enter(camera,
+                     verdict.quarantined ? VSW_CAMERA_QUARANTINED
+                                         : VSW_CAMERA_BACKING_OFF,
+                     reason, detail);
+    vsw_log(VSW_LOG_DEBUG, "camera waits", VSW_LOG_TEXT("camera", camera->id),
+            VSW_LOG_NUMBER("delay_ms", verdict.delay_ms));
+}
+
+
+/* Ends the process; its end is followed by a new start. */
+static void
+vsw_camera_restart(vsw_camera_t *camera)
+{
+    vsw_backoff_init(&camera->backoff);
+    camera->start_ms = 0;
+    vsw_process_stop(&camera->process);
+    vsw_camera_enter(camera, VSW_CAMERA_CONNECTING, "", "");
+}
+
+
+/* The camera is no longer ours; what follows runs to its end. */
+static void
+vsw_camera_let_go(vsw_camera_t *camera)
+{
+    camera->publisher.watched = 0;
+    vsw_process_stop(&camera->process);
+    vsw_camera_enter(camera, VSW_CAMERA_IDLE, "", "");
+}
+
+
+static void
+vsw_camera_trim(vsw_camera_t *camera)
+{
+    vsw_camera_env_t *env = camera->env;
+    vsw_args_t        args;
+
+    vsw_args_init(&args);
+    vsw_args_text(&args, "XTRIM");
+    vsw_args_key(&args, env->office.prefix, VSTREAM_KEY_STILL, camera->id);
+    vsw_args_text(&args, "MAXLEN");
+    vsw_args_text(&args, "0");
+    (void) vsw_args_send(&args, env->control, NULL, NULL, NULL);
+}
+
+
+/* After the status, so that whoever hears the news finds it there. */
+static void
+vsw_camera_news(vsw_camera_t *camera)
+{
+    vsw_camera_env_t *env = camera->env;
+    vsw_args_t        args;
+
+    vsw_args_init(&args);
+    vsw_args_text(&args, "SPUBLISH");
+    vsw_args_key(&args, env->office.prefix, VSTREAM_KEY_CAMERA_NEWS,
+                 camera->id);
+    vsw_args_text(&args, vsw_camera_state_text(camera->state));
+    (void) vsw_args_send(&args, env->control, NULL, NULL, NULL);
+}
+
+
+static void
+vsw_camera_held(void *data)
+{
+    vsw_camera_t *camera = data;
+
+    vsw_log(VSW_LOG_INFO, "lease taken", VSW_LOG_TEXT("camera", camera->id),
+            VSW_LOG_NUMBER("epoch", camera->lease.epoch));
+
+    camera->free_ms = 0;
+    camera->take_ms = 0;
+
+    if (camera->state != VSW_CAMERA_IDLE) {
+        return; /* it was only suspended: everything goes on */
+    }
+
+    camera->taken_ms = vsw_clock_ms();
+    camera->start_ms = 0;
+    camera->access_units = 0;
+    camera->bytes = 0;
+    camera->late = 0;
+    camera->heard_unix_us = 0;
+    camera->dials = 0;
+    camera->restarts = 0;
+    camera->codec[0] = '\0';
+    camera->width = 0;
+    camera->height = 0;
+    memset(&camera->counts, 0, sizeof(camera->counts));
+    vsw_backoff_init(&camera->backoff);
+    vsw_publisher_begin(&camera->publisher);
+    vsw_camera_enter(camera, VSW_CAMERA_CONNECTING, "", "");
+}
+
+
+static void
+vsw_camera_lost(void *data, const char *why)
+{
+    vsw_camera_t *camera = data;
+
+    if (strcmp(why, "fenced") == 0) {
+        vsw_log(VSW_LOG_WARN, "fenced: another replica holds the camera",
+                VSW_LOG_TEXT("camera", camera->id),
+                VSW_LOG_NUMBER("epoch", camera->lease.epoch));
+    } else {
+        vsw_log(VSW_LOG_INFO, "lease given up",
+                VSW_LOG_TEXT("camera", camera->id), VSW_LOG_TEXT("why", why),
+                VSW_LOG_NUMBER("epoch", camera->lease.epoch));
+    }
+
+    vsw_camera_let_go(camera);
+}
+
+
+static void
+vsw_camera_refused(void *data)
+{
+    vsw_camera_t *camera = data;
+
+    camera->free_ms = 0;
+    camera->take_ms = 0;
+}
+
+
+static void
+vsw_camera_status(void *data, vsw_args_t *args)
+{
+    vsw_camera_t            *camera = data;
+    const vsw_publisher_t   *publisher = &camera->publisher;
+    const vsw_link_counts_t *counts = &camera->counts;
+    const struct {
+        const char *name;
+        const char *value;
+    } texts[] = {
+        { VSTREAM_STATUS_STATE, vsw_camera_state_text(camera->state) },
+        { VSTREAM_STATUS_REASON, camera->reason },
+        { VSTREAM_STATUS_DETAIL, camera->detail },
+        { VSTREAM_STATUS_OWNER, camera->env->config->replica },
+        { VSTREAM_STATUS_CODEC, camera->codec },
+    };
+    const struct {
+        const char *name;
+        uint64_t    value;
+    } numbers[] = {
+        { VSTREAM_STATUS_EPOCH, camera->lease.epoch },
+        { VSTREAM_STATUS_SINCE, (uint64_t) camera->since_unix_ms },
+        { VSTREAM_STATUS_WIDTH, camera->width },
+        { VSTREAM_STATUS_HEIGHT, camera->height },
+        { VSTREAM_STATUS_KBPS, counts->kbps },
+        { VSTREAM_STATUS_KEYFRAME_MS, counts->keyframe_ms },
+        { VSTREAM_STATUS_HEARD, (uint64_t) camera->heard_unix_us },
+        { VSTREAM_STATUS_STILL, (uint64_t) publisher->still_unix_us },
+        { VSTREAM_STATUS_WATCHED, publisher->watched },
+        { VSTREAM_STATUS_ACCESS_UNITS,
+          camera->access_units + counts->access_units },
+        { VSTREAM_STATUS_FRAMES_PUBLISHED,
+          publisher->pushed + publisher->stills },
+        { VSTREAM_STATUS_FRAMES_DROPPED,
+          camera->late + counts->frames_late + vsw_publisher_drops(publisher) },
+        { VSTREAM_STATUS_DIALS, camera->dials },
+        { VSTREAM_STATUS_RESTARTS, camera->restarts },
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        vsw_args_text(args, texts[i].name);
+        vsw_args_text(args, texts[i].value);
+    }
+
+    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        vsw_args_text(args, numbers[i].name);
+        vsw_args_int(args, (int64_t) numbers[i].value);
+    }
+
+    vsw_args_text(args, VSTREAM_STATUS_FPS);
+    vsw_args_decimal(args, counts->fps_milli, 3);
+}
+
+
+/*
+ * A still of a higher epoch is there.  Usually another replica wrote it; where
+ * the counter was lost, we must learn the epoch to get above it ever again.
+ */
+static void
+vsw_camera_fenced(void *data)
+{
+    vsw_camera_t     *camera = data;
+    vsw_camera_env_t *env = camera->env;
+    vsw_args_t        args;
+
+    vsw_args_init(&args);
+    vsw_args_text(&args, "XINFO");
+    vsw_args_text(&args, "STREAM");
+    vsw_args_key(&args, env->office.prefix, VSTREAM_KEY_STILL, camera->id);
+    (void) vsw_args_send(&args, env->control, vsw_camera_learn, camera, NULL);
+
+    vsw_lease_fence(&camera->lease);
+}
+
+
+static void
+vsw_camera_learn(void *data, const redisReply *reply)
+{
+    vsw_camera_t       *camera = data;
+    vsw_lease_office_t *office = &camera->env->office;
+    vstream_slice_t     name;
+    uint64_t            epoch, seq;
+    size_t              i;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+
+    for (i = 0; i + 1 < reply->elements; i += 2) {
+        name = vsw_redis_string(reply->element[i]);
+
+        if (name.length == 17 && memcmp(name.data, "last-generated-id", 17) == 0
+            && vstream_frame_id_read(vsw_redis_string(reply->element[i + 1]),
+                                     &epoch, &seq)
+                   == VSTREAM_OK
+            && epoch < UINT64_C(1) << 53 && epoch > office->highest_epoch)
+        {
+            office->highest_epoch = epoch;
+        }
+    }
+}
+
+
+static void
+vsw_camera_stream(void *data, const char *codec, uint32_t width,
+                  uint32_t height)
+{
+    vsw_camera_t *camera = data;
+
+    snprintf(camera->codec, sizeof(camera->codec), "%s", codec);
+    camera->width = width;
+    camera->height = height;
+
+    if (camera->state == VSW_CAMERA_CONNECTING) {
+        vsw_camera_enter(camera, VSW_CAMERA_STREAMING, "", "");
+    }
+}
+
+
+static void
+vsw_camera_frame(void *data, const uint8_t *payload, size_t length)
+{
+    vsw_camera_t *camera = data;
+
+    vsw_publisher_frame(&camera->publisher, payload, length);
+}
+
+
+static void
+vsw_camera_counts(void *data, const vsw_link_counts_t *counts)
+{
+    vsw_camera_t *camera = data;
+
+    camera->counts = *counts;
+
+    if (counts->heard_unix_us > 0) {
+        camera->heard_unix_us = counts->heard_unix_us;
+    }
+}
+
+
+static void
+vsw_camera_gone(void *data, const char *reason, const char *detail)
+{
+    vsw_camera_t *camera = data;
+
+    vsw_configuration_clear(&camera->configuration);
+    camera->access_units += camera->counts.access_units;
+    camera->bytes += camera->counts.bytes;
+    camera->late += camera->counts.frames_late;
+    memset(&camera->counts, 0, sizeof(camera->counts));
+
+    if (camera->state == VSW_CAMERA_IDLE || reason[0] == '\0') {
+        return; /* we stopped it; if the camera is ours, the tick starts it */
+    }
+
+    if (strcmp(reason, VSTREAM_REASON_CRASHED) == 0) {
+        camera->env->crashes++;
+    }
+
+    camera->restarts++;
+    vsw_camera_wait(camera, reason, detail);
+}
+
+
+static uint32_t
+vsw_camera_random(void)
+{
+    uint32_t value = 0;
+
+    (void) getrandom(&value, sizeof(value), GRND_NONBLOCK);
+
+    return value;
+}

@@ -1,0 +1,412 @@
+/*
+ * Publishing, see vsw_publisher.h.
+ *
+ * DESIGN  A frame that may be sent at once goes straight from the link's
+ * buffer into Redis's output.  One that comes while another is under way is
+ * kept in `waiting`, where the next one replaces it; a still that is replaced
+ * leaves its flag behind, since the newer picture is as good a still.
+ */
+
+#include "vsw_publisher.h"
+
+#include "vsw_args.h"
+#include "vsw_clock.h"
+#include "vsw_log.h"
+#include "vstream_jpeg.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+
+static int  vsw_publisher_check(vsw_publisher_t *publisher,
+                                const uint8_t *payload, size_t length,
+                                vstream_frame_t *frame, uint32_t *flags,
+                                vstream_slice_t *jpeg);
+static void vsw_publisher_wait(vsw_publisher_t       *publisher,
+                               const vstream_frame_t *frame, uint32_t flags,
+                               vstream_slice_t jpeg);
+static void vsw_publisher_send(vsw_publisher_t *publisher,
+                               vstream_frame_t *frame, uint32_t flags,
+                               vstream_slice_t jpeg);
+static int  vsw_publisher_push(vsw_publisher_t       *publisher,
+                               const vstream_frame_t *frame,
+                               vstream_slice_t        jpeg);
+static int  vsw_publisher_still(vsw_publisher_t       *publisher,
+                                const vstream_frame_t *frame,
+                                vstream_slice_t        jpeg);
+static void vsw_publisher_pushed(void *data, const redisReply *reply);
+static void vsw_publisher_stilled(void *data, const redisReply *reply);
+static void vsw_publisher_failed(vsw_publisher_t  *publisher,
+                                 const redisReply *reply);
+static void vsw_publisher_answered(vsw_publisher_t *publisher);
+static void vsw_publisher_drop(vsw_publisher_t *publisher, vsw_drop_t reason);
+static void vsw_ages_add(vsw_ages_t *ages, int64_t age_us);
+
+
+const uint32_t vsw_ages_bounds_ms[VSW_AGES_BUCKETS] = { 5,    10,  20,  40,
+                                                        80,   160, 320, 640,
+                                                        1280, 2560 };
+
+
+void
+vsw_publisher_init(vsw_publisher_t *publisher, vsw_redis_t *redis,
+                   vsw_lease_t *lease, vsw_ages_t   *ages,
+                   void (*fenced)(void *data), void *data)
+{
+    memset(publisher, 0, sizeof(*publisher));
+    publisher->redis = redis;
+    publisher->prefix = lease->office->prefix;
+    publisher->id = lease->id;
+    publisher->lease = lease;
+    publisher->ages = ages;
+    publisher->fenced = fenced;
+    publisher->data = data;
+}
+
+
+void
+vsw_publisher_close(vsw_publisher_t *publisher)
+{
+    vsw_redis_forget(publisher->redis, publisher);
+    free(publisher->waiting.jpeg);
+    publisher->waiting = (vsw_publisher_waiting_t) { .jpeg = NULL };
+}
+
+
+void
+vsw_publisher_begin(vsw_publisher_t *publisher)
+{
+    publisher->waiting.flags = 0;
+    publisher->still_unix_us = 0;
+    publisher->pushed = 0;
+    publisher->stills = 0;
+    memset(publisher->dropped, 0, sizeof(publisher->dropped));
+}
+
+
+void
+vsw_publisher_frame(vsw_publisher_t *publisher, const uint8_t *payload,
+                    size_t length)
+{
+    vstream_slice_t jpeg;
+    vstream_frame_t frame;
+    uint32_t        flags;
+
+    if (vsw_publisher_check(publisher, payload, length, &frame, &flags, &jpeg)
+        != VSTREAM_OK)
+    {
+        return;
+    }
+
+    if (publisher->in_flight > 0) {
+        vsw_publisher_wait(publisher, &frame, flags, jpeg);
+        return;
+    }
+
+    vsw_publisher_send(publisher, &frame, flags, jpeg);
+}
+
+
+uint64_t
+vsw_publisher_drops(const vsw_publisher_t *publisher)
+{
+    uint64_t sum = 0;
+    size_t   i;
+
+    for (i = 0; i < VSW_DROP_REASONS; i++) {
+        sum += publisher->dropped[i];
+    }
+
+    return sum;
+}
+
+
+const char *
+vsw_publisher_drop_text(vsw_drop_t reason)
+{
+    static const char *const texts[VSW_DROP_REASONS] = {
+        "superseded", "no_lease",   "stale",       "malformed", "redis_away",
+        "redis_slow", "redis_full", "redis_error", "fenced",
+    };
+
+    return texts[reason];
+}
+
+
+/* Size, time and flags are reckoned anew; what is not right is dropped. */
+static int
+vsw_publisher_check(vsw_publisher_t *publisher, const uint8_t *payload,
+                    size_t length, vstream_frame_t *frame, uint32_t *flags,
+                    vstream_slice_t *jpeg)
+{
+    vsw_link_frame_t header;
+    vstream_jpeg_t   found;
+    int64_t          now = vsw_clock_unix_us();
+
+    if (length <= sizeof(header)
+        || length - sizeof(header) > VSTREAM_FRAME_BYTES_MAX)
+    {
+        vsw_publisher_drop(publisher, VSW_DROP_MALFORMED);
+        return VSTREAM_ERROR;
+    }
+
+    memcpy(&header, payload, sizeof(header));
+    jpeg->data = (const char *) payload + sizeof(header);
+    jpeg->length = length - sizeof(header);
+
+    if (vstream_jpeg_scan(*jpeg, VSTREAM_FRAME_PIXELS_MAX, &found)
+        != VSTREAM_JPEG_OK)
+    {
+        vsw_publisher_drop(publisher, VSW_DROP_MALFORMED);
+        return VSTREAM_ERROR;
+    }
+
+    jpeg->length = found.length;
+    *flags = header.flags & (VSW_FRAME_LIVE | VSW_FRAME_STILL);
+
+    if (publisher->watched == 0) {
+        *flags &= ~(uint32_t) VSW_FRAME_LIVE;
+    }
+
+    *frame = (vstream_frame_t) { .t_unix_us = header.t_unix_us,
+                                 .width = found.width,
+                                 .height = found.height };
+
+    if (header.t_unix_us > now || header.t_unix_us <= 0) {
+        frame->t_unix_us = now;
+    }
+
+    if ((*flags & VSW_FRAME_LIVE)
+        && now - frame->t_unix_us > VSW_PUBLISHER_STALE_MS * INT64_C(1000))
+    {
+        vsw_publisher_drop(publisher, VSW_DROP_STALE);
+        *flags &= ~(uint32_t) VSW_FRAME_LIVE;
+    }
+
+    return *flags == 0 ? VSTREAM_DECLINED : VSTREAM_OK;
+}
+
+
+static void
+vsw_publisher_wait(vsw_publisher_t *publisher, const vstream_frame_t *frame,
+                   uint32_t flags, vstream_slice_t jpeg)
+{
+    vsw_publisher_waiting_t *waiting = &publisher->waiting;
+    uint8_t                 *bytes;
+
+    if (waiting->flags != 0) {
+        vsw_publisher_drop(publisher, VSW_DROP_SUPERSEDED);
+    }
+
+    if (waiting->capacity < jpeg.length) {
+        bytes = realloc(waiting->jpeg, jpeg.length);
+        if (bytes == NULL) {
+            vsw_publisher_drop(publisher, VSW_DROP_REDIS_SLOW);
+            return;
+        }
+        waiting->jpeg = bytes;
+        waiting->capacity = jpeg.length;
+    }
+
+    memcpy(waiting->jpeg, jpeg.data, jpeg.length);
+    waiting->length = jpeg.length;
+    waiting->frame = *frame;
+    waiting->flags = flags | (waiting->flags & VSW_FRAME_STILL);
+}
+
+
+/* The deadline is looked at here, after which nothing can wait. */
+static void
+vsw_publisher_send(vsw_publisher_t *publisher, vstream_frame_t *frame,
+                   uint32_t flags, vstream_slice_t jpeg)
+{
+    int rc = VSTREAM_OK;
+
+    if (!vsw_lease_may_publish(publisher->lease)) {
+        vsw_publisher_drop(publisher, VSW_DROP_NO_LEASE);
+        return;
+    }
+
+    frame->epoch = publisher->lease->epoch;
+    frame->seq = publisher->seq + 1;
+    publisher->in_flight_unix_us = frame->t_unix_us;
+
+    if (flags & VSW_FRAME_LIVE) {
+        rc = vsw_publisher_push(publisher, frame, jpeg);
+    }
+
+    if (rc == VSTREAM_OK && (flags & VSW_FRAME_STILL)) {
+        rc = vsw_publisher_still(publisher, frame, jpeg);
+    }
+
+    if (publisher->in_flight > 0) {
+        publisher->seq = frame->seq;
+    }
+
+    if (rc == VSTREAM_DECLINED) {
+        vsw_publisher_drop(publisher, VSW_DROP_REDIS_AWAY);
+    } else if (rc != VSTREAM_OK) {
+        vsw_publisher_drop(publisher, VSW_DROP_REDIS_SLOW);
+    }
+}
+
+
+static int
+vsw_publisher_push(vsw_publisher_t *publisher, const vstream_frame_t *frame,
+                   vstream_slice_t jpeg)
+{
+    vsw_args_t       args;
+    vstream_writer_t line;
+    char             bytes[VSTREAM_FRAME_LINE_MAX];
+    int              rc;
+
+    vstream_writer_init(&line, bytes, sizeof(bytes));
+    vstream_frame_line_write(&line, frame);
+
+    vsw_args_init(&args);
+    vsw_args_text(&args, "SPUBLISH");
+    vsw_args_key(&args, publisher->prefix, VSTREAM_KEY_FRAME, publisher->id);
+    vsw_args_slice(&args, vstream_writer_slice(&line));
+
+    rc = vsw_args_send(&args, publisher->redis, vsw_publisher_pushed, publisher,
+                       &jpeg);
+    publisher->in_flight += rc == VSTREAM_OK;
+
+    return rc;
+}
+
+
+static int
+vsw_publisher_still(vsw_publisher_t *publisher, const vstream_frame_t *frame,
+                    vstream_slice_t jpeg)
+{
+    vsw_args_t args;
+    int        rc;
+
+    vsw_args_init(&args);
+    vsw_args_text(&args, "XADD");
+    vsw_args_key(&args, publisher->prefix, VSTREAM_KEY_STILL, publisher->id);
+    vsw_args_text(&args, "MAXLEN");
+    vsw_args_int(&args, VSTREAM_STILL_MAXLEN);
+    vsw_args_frame_id(&args, frame->epoch, frame->seq);
+    vsw_args_text(&args, VSTREAM_STILL_TIME);
+    vsw_args_int(&args, frame->t_unix_us);
+    vsw_args_text(&args, VSTREAM_STILL_WIDTH);
+    vsw_args_int(&args, frame->width);
+    vsw_args_text(&args, VSTREAM_STILL_HEIGHT);
+    vsw_args_int(&args, frame->height);
+    vsw_args_text(&args, VSTREAM_STILL_JPEG);
+    vsw_args_slice(&args, jpeg);
+
+    rc = vsw_args_send(&args, publisher->redis, vsw_publisher_stilled,
+                       publisher, NULL);
+    publisher->in_flight += rc == VSTREAM_OK;
+
+    return rc;
+}
+
+
+static void
+vsw_publisher_pushed(void *data, const redisReply *reply)
+{
+    vsw_publisher_t *publisher = data;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER) {
+        vsw_publisher_failed(publisher, reply);
+    } else {
+        publisher->pushed++;
+        vsw_ages_add(publisher->ages,
+                     vsw_clock_unix_us() - publisher->in_flight_unix_us);
+    }
+
+    vsw_publisher_answered(publisher);
+}
+
+
+static void
+vsw_publisher_stilled(void *data, const redisReply *reply)
+{
+    vsw_publisher_t *publisher = data;
+
+    if (reply == NULL || vsw_redis_string(reply).data == NULL) {
+        vsw_publisher_failed(publisher, reply);
+    } else {
+        publisher->stills++;
+        publisher->still_unix_us = publisher->in_flight_unix_us;
+    }
+
+    vsw_publisher_answered(publisher);
+}
+
+
+static void
+vsw_publisher_failed(vsw_publisher_t *publisher, const redisReply *reply)
+{
+    const char *error = reply == NULL ? NULL : vsw_redis_error(reply);
+
+    if (reply == NULL) {
+        vsw_publisher_drop(publisher, VSW_DROP_REDIS_AWAY);
+        return;
+    }
+
+    if (error != NULL && strncmp(error, "OOM ", 4) == 0) {
+        vsw_publisher_drop(publisher, VSW_DROP_REDIS_FULL);
+        return;
+    }
+
+    if (error != NULL && strstr(error, "equal or smaller") != NULL) {
+        vsw_publisher_drop(publisher, VSW_DROP_FENCED);
+        publisher->fenced(publisher->data);
+        return;
+    }
+
+    vsw_publisher_drop(publisher, VSW_DROP_REDIS_ERROR);
+    vsw_log(VSW_LOG_DEBUG, "redis refused a frame",
+            VSW_LOG_TEXT("camera", publisher->id),
+            VSW_LOG_TEXT("answer", error));
+}
+
+
+/* When the last answer is there, whoever waits has his turn. */
+static void
+vsw_publisher_answered(vsw_publisher_t *publisher)
+{
+    vsw_publisher_waiting_t *waiting = &publisher->waiting;
+    uint32_t                 flags = waiting->flags;
+
+    if (--publisher->in_flight > 0 || flags == 0) {
+        return;
+    }
+
+    waiting->flags = 0;
+    vsw_publisher_send(
+        publisher, &waiting->frame, flags,
+        (vstream_slice_t) { (const char *) waiting->jpeg, waiting->length });
+}
+
+
+static void
+vsw_publisher_drop(vsw_publisher_t *publisher, vsw_drop_t reason)
+{
+    publisher->dropped[reason]++;
+}
+
+
+static void
+vsw_ages_add(vsw_ages_t *ages, int64_t age_us)
+{
+    size_t i;
+
+    if (age_us < 0) {
+        age_us = 0;
+    }
+
+    for (i = 0; i < VSW_AGES_BUCKETS; i++) {
+        if (age_us <= (int64_t) vsw_ages_bounds_ms[i] * 1000) {
+            break;
+        }
+    }
+
+    ages->counts[i]++;
+    ages->sum_us += (uint64_t) age_us;
+}

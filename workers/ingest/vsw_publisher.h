@@ -1,0 +1,98 @@
+/*
+ * Publishes one camera's frames to Redis: pushed while somebody watches, and
+ * as stills.  It numbers them, sends one at a time, and lets the newest win:
+ * what cannot be sent is dropped and counted by reason, never queued.  Frames
+ * come from a camera process, which is not trusted: each is looked at before
+ * it goes out.
+ */
+
+#ifndef VSW_PUBLISHER_H
+#define VSW_PUBLISHER_H
+
+#include <stdint.h>
+
+#include "vsw_lease.h"
+#include "vsw_link.h"
+#include "vsw_redis.h"
+#include "vstream_frame.h"
+
+#define VSW_PUBLISHER_STALE_MS 2000 /* a live frame this old is not live */
+
+
+typedef enum {
+    VSW_DROP_SUPERSEDED = 0, /* a newer one came before it could be sent */
+    VSW_DROP_NO_LEASE,       /* the deadline has passed */
+    VSW_DROP_STALE,
+    VSW_DROP_MALFORMED,  /* no sane JPEG */
+    VSW_DROP_REDIS_AWAY, /* not connected, or lost before it answered */
+    VSW_DROP_REDIS_SLOW, /* too much is unsent */
+    VSW_DROP_REDIS_FULL, /* Redis is out of memory */
+    VSW_DROP_REDIS_ERROR,
+    VSW_DROP_FENCED, /* a newer owner's still is there already */
+    VSW_DROP_REASONS,
+} vsw_drop_t;
+
+/* From capture to Redis's answer, for all cameras of a replica. */
+#define VSW_AGES_BUCKETS 10
+
+typedef struct {
+    uint64_t counts[VSW_AGES_BUCKETS + 1]; /* the last: above all bounds */
+    uint64_t sum_us;
+} vsw_ages_t;
+
+extern const uint32_t vsw_ages_bounds_ms[VSW_AGES_BUCKETS];
+
+/* A frame that waits for its turn. */
+typedef struct {
+    vstream_frame_t frame; /* epoch and seq are given when it is sent */
+    uint32_t        flags; /* VSW_FRAME_*; 0: there is none */
+    size_t          length;
+    size_t          capacity;
+    uint8_t        *jpeg;
+} vsw_publisher_waiting_t;
+
+typedef struct {
+    vsw_redis_t    *redis;
+    vstream_slice_t prefix;
+    const char     *id;
+    vsw_lease_t    *lease;
+    vsw_ages_t     *ages;
+    void (*fenced)(void *data);
+    void *data;
+
+    uint64_t                seq;               /* of the last frame sent */
+    uint32_t                watched;           /* subscribers, as last heard */
+    unsigned                in_flight;         /* answers that are due */
+    int64_t                 in_flight_unix_us; /* time of that frame */
+    vsw_publisher_waiting_t waiting;
+
+    int64_t  still_unix_us; /* of the newest still that Redis has taken */
+    uint64_t pushed;        /* counters */
+    uint64_t stills;
+    uint64_t dropped[VSW_DROP_REASONS];
+} vsw_publisher_t;
+
+
+/*
+ * What is pointed to must outlive the publisher.  `fenced` is called when
+ * Redis refuses a still because a newer owner's is there.
+ */
+void vsw_publisher_init(vsw_publisher_t *publisher, vsw_redis_t *redis,
+                        vsw_lease_t *lease, vsw_ages_t   *ages,
+                        void (*fenced)(void *data), void *data);
+void vsw_publisher_close(vsw_publisher_t *publisher);
+
+/* This replica has taken the camera: counters start anew. */
+void vsw_publisher_begin(vsw_publisher_t *publisher);
+
+/* A VSW_LINK_FRAME message has come. */
+void vsw_publisher_frame(vsw_publisher_t *publisher, const uint8_t *payload,
+                         size_t length);
+
+uint64_t vsw_publisher_drops(const vsw_publisher_t *publisher);
+
+/* "superseded", ...: for metrics. */
+const char *vsw_publisher_drop_text(vsw_drop_t reason);
+
+
+#endif /* VSW_PUBLISHER_H */
