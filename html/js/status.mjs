@@ -129,15 +129,25 @@ export function ageText(ms) {
 }
 
 
-/* "7 cameras, 2 away". */
+/* "7 cameras, 2 away, 1 waiting"; empty where there are none. */
 export function summaryText(cameras) {
-    const away = cameras.filter((c) => cameraKind(c) === 'away').length;
-    const count = cameras.length === 1 ? '1 camera'
-                                       : `${cameras.length} cameras`;
+    const kinds = cameras.map(cameraKind);
+    const away = kinds.filter((kind) => kind === 'away').length;
+    const waiting = kinds.filter((kind) => kind === 'waiting').length;
+    const words = [cameras.length === 1 ? '1 camera'
+                                        : `${cameras.length} cameras`];
 
     if (cameras.length === 0) {
         return '';
     }
 
-    return away === 0 ? `${count}, all well` : `${count}, ${away} away`;
+    if (away > 0) {
+        words.push(`${away} away`);
+    }
+
+    if (waiting > 0) {
+        words.push(`${waiting} waiting`);
+    }
+
+    return words.length > 1 ? words.join(', ') : `${words[0]}, all well`;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S node --test-reporter=./t/lib/tap.mjs
 /*
  * The open page while things happen behind it: nginx reloads, nginx goes and
- * comes back, a camera is added and withdrawn, ingest is gone.
+ * comes back, Redis hangs, a camera is added and withdrawn, ingest is gone.
  */
 
 import assert from 'node:assert/strict';
@@ -79,6 +79,24 @@ test('the server is gone: a banner, grey pictures; then all is back',
     await stack.startNginx();
     await waitForKind(page, 'clock', 'live', 2500);
     await page.waitForSelector('#banner', { state: 'hidden', timeout: 4000 });
+});
+
+
+test('Redis hangs: the last pictures stay, with a word; then all is back',
+     async () => {
+    stack.hangRedis();
+
+    try {
+        await waitForKind(page, 'clock', 'late');
+        await page.waitForFunction(() => document.querySelector('#summary')
+            .textContent === '2 cameras, 2 waiting');
+    } finally {
+        stack.wakeRedis();
+    }
+
+    await waitForKind(page, 'clock', 'live', 2500);
+    await page.waitForFunction(() => document.querySelector('#summary')
+        .textContent === '2 cameras, all well');
 });
 
 

@@ -103,6 +103,10 @@ test('the summary counts', () => {
     assert.equal(summaryText([]), '');
     assert.equal(summaryText([camera()]), '1 camera, all well');
     assert.equal(summaryText([camera(), away]), '2 cameras, 1 away');
+    assert.equal(summaryText([camera({ stale: true })]),
+                 '1 camera, 1 waiting');
+    assert.equal(summaryText([away, away, camera({ state: 'connecting' })]),
+                 '3 cameras, 2 away, 1 waiting');
     assert.equal(cameraKind(camera({ stale: true })), 'waiting');
 });
 

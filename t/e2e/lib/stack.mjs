@@ -99,6 +99,15 @@ export class Stack {
         return this.#stop('nginx');
     }
 
+    /* Redis neither answers nor ends, until it goes on. */
+    hangRedis() {
+        this.#processes.get('redis').kill('SIGSTOP');
+    }
+
+    wakeRedis() {
+        this.#processes.get('redis').kill('SIGCONT');
+    }
+
     startIngest() {
         this.#spawn('ingest', join(BUILD, 'vstream-ingest'),
                     ['--config', join(this.#dir, 'ingest.yaml')]);
