@@ -358,8 +358,8 @@ ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis)
     redis->asked = 0;
 
     if (conf->password.len) {
-        argc = 0;
-        ngx_str_set(&argv[argc++], "AUTH");
+        ngx_str_set(&argv[0], "AUTH");
+        argc = 1;
 
         if (conf->user.len) {
             argv[argc++] = conf->user;
