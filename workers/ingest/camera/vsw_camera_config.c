@@ -16,8 +16,9 @@ vsw_secrets_read(vsw_mask_t *mask, const json_t *secrets)
 
     json_array_foreach(secrets, i, secret)
     {
-        if (!json_is_string(secret) ||
-            vsw_mask_add(mask, json_string_value(secret)) != VSTREAM_OK) {
+        if (!json_is_string(secret)
+            || vsw_mask_add(mask, json_string_value(secret)) != VSTREAM_OK)
+        {
             return VSTREAM_ERROR;
         }
     }
@@ -34,9 +35,11 @@ vsw_networks_read(vsw_dial_policy_t *policy, const json_t *networks)
 
     json_array_foreach(networks, i, network)
     {
-        if (policy->count == VSW_NETWORKS_MAX || !json_is_string(network) ||
-            vsw_network_read(&policy->allowed[policy->count],
-                             json_string_value(network)) != VSTREAM_OK) {
+        if (policy->count == VSW_NETWORKS_MAX || !json_is_string(network)
+            || vsw_network_read(&policy->allowed[policy->count],
+                                json_string_value(network))
+                   != VSTREAM_OK)
+        {
             return VSTREAM_ERROR;
         }
 
@@ -55,8 +58,8 @@ vsw_file_roots_read(vsw_camera_config_t *config, const json_t *roots)
 
     json_array_foreach(roots, i, root)
     {
-        if (config->file_roots_count == VSW_FILE_ROOTS_MAX ||
-            !json_is_string(root)) {
+        if (config->file_roots_count == VSW_FILE_ROOTS_MAX
+            || !json_is_string(root)) {
             return VSTREAM_ERROR;
         }
 
@@ -90,7 +93,9 @@ vsw_camera_config_unpack(vsw_camera_config_t *config, json_error_t *error)
                        "quality_is_set", &quality_is_set, "connect_timeout_ms",
                        &timeout_ms, "allow", &allow, "file_roots", &roots,
                        "max_frame_bytes", &max_frame_bytes, "max_pixels",
-                       &max_pixels) != 0) {
+                       &max_pixels)
+        != 0)
+    {
         return VSTREAM_ERROR;
     }
 
@@ -110,9 +115,10 @@ vsw_camera_config_unpack(vsw_camera_config_t *config, json_error_t *error)
         config->max_frame_bytes = VSTREAM_FRAME_BYTES_MAX;
     }
 
-    if (vsw_secrets_read(&config->mask, secrets) != VSTREAM_OK ||
-        vsw_networks_read(&config->dial, allow) != VSTREAM_OK ||
-        vsw_file_roots_read(config, roots) != VSTREAM_OK) {
+    if (vsw_secrets_read(&config->mask, secrets) != VSTREAM_OK
+        || vsw_networks_read(&config->dial, allow) != VSTREAM_OK
+        || vsw_file_roots_read(config, roots) != VSTREAM_OK)
+    {
         snprintf(error->text, sizeof(error->text),
                  "a list is too long or holds what it may not");
         return VSTREAM_ERROR;
@@ -133,8 +139,9 @@ vsw_camera_config_read(vsw_camera_config_t *config, const void *text,
 
     config->json = json_loadb(text, length, 0, &error);
 
-    if (config->json == NULL ||
-        vsw_camera_config_unpack(config, &error) != VSTREAM_OK) {
+    if (config->json == NULL
+        || vsw_camera_config_unpack(config, &error) != VSTREAM_OK)
+    {
         vsw_failure_set(failure, VSTREAM_REASON_BAD_SOURCE,
                         "the camera process cannot read its configuration: %s",
                         error.text);

@@ -62,11 +62,11 @@ vsw_camera_texts_send(vsw_camera_t *c, vsw_link_type_t type, const char *name1,
     vstream_writer_text(&w, "{\"");
     vstream_writer_text(&w, name1);
     vstream_writer_text(&w, "\":");
-    vstream_writer_json_string(&w, (vstream_slice_t){ text1, strlen(text1) });
+    vstream_writer_json_string(&w, (vstream_slice_t) { text1, strlen(text1) });
     vstream_writer_text(&w, ",\"");
     vstream_writer_text(&w, name2);
     vstream_writer_text(&w, "\":");
-    vstream_writer_json_string(&w, (vstream_slice_t){ text2, strlen(text2) });
+    vstream_writer_json_string(&w, (vstream_slice_t) { text2, strlen(text2) });
     vstream_writer_text(&w, "}");
 
     if (vstream_writer_status(&w) == VSTREAM_OK) {
@@ -120,8 +120,9 @@ vsw_camera_link_drain(vsw_camera_t *c)
     int64_t       end_us = av_gettime_relative() + VSW_FAREWELL_MS * 1000;
     struct pollfd pfd = { .fd = vsw_link_fd(c->link), .events = POLLOUT };
 
-    while (vsw_link_flush(c->link) == VSTREAM_AGAIN &&
-           av_gettime_relative() < end_us) {
+    while (vsw_link_flush(c->link) == VSTREAM_AGAIN
+           && av_gettime_relative() < end_us)
+    {
         (void) poll(&pfd, 1, 50);
     }
 }
@@ -152,9 +153,11 @@ vsw_camera_end(vsw_camera_t *c)
 static int
 vsw_camera_configure(vsw_camera_t *c, const vsw_link_message_t *message)
 {
-    if (c->reader != NULL ||
-        vsw_camera_config_read(&c->config, message->payload, message->length,
-                               &c->failure) != VSTREAM_OK) {
+    if (c->reader != NULL
+        || vsw_camera_config_read(&c->config, message->payload, message->length,
+                                  &c->failure)
+               != VSTREAM_OK)
+    {
         vsw_failure_set(&c->failure, VSTREAM_REASON_BAD_SOURCE,
                         "the camera process was configured twice");
         return VSTREAM_ERROR;
@@ -228,18 +231,19 @@ vsw_camera_silence_check(vsw_camera_t *c, int64_t now_us)
     int64_t heard_us =
         c->report.heard_us > 0 ? c->report.heard_us : c->report.since_us;
 
-    if (c->report.state == VSW_READER_CONNECTING &&
-        now_us - c->report.since_us >
-            c->config.connect_timeout_us + VSW_CONNECT_GRACE_US) {
+    if (c->report.state == VSW_READER_CONNECTING
+        && now_us - c->report.since_us
+               > c->config.connect_timeout_us + VSW_CONNECT_GRACE_US)
+    {
         vsw_failure_set(&c->failure, VSTREAM_REASON_TIMEOUT,
                         "the camera did not answer in time: check host, port "
                         "and network, and the name server");
     }
 
-    if (c->report.state == VSW_READER_STREAMING &&
-        now_us - heard_us > c->report.stall_us + VSW_CONNECT_GRACE_US) {
-        vsw_failure_set(&c->failure, VSTREAM_REASON_STALLED,
-                        "the camera is connected but sends no pictures");
+    if (c->report.state == VSW_READER_STREAMING
+        && now_us - heard_us > c->report.stall_us + VSW_CONNECT_GRACE_US)
+    {
+        vsw_failure_set(&c->failure, VSTREAM_REASON_STALLED, VSW_STALLED_TEXT);
     }
 }
 
@@ -356,8 +360,9 @@ vsw_camera_process_run(const char *id)
     for (;;) {
         vsw_camera_wait(&c, due_us);
 
-        if (vsw_link_flush(c.link) == VSTREAM_ERROR ||
-            vsw_camera_messages_read(&c) != VSTREAM_OK) {
+        if (vsw_link_flush(c.link) == VSTREAM_ERROR
+            || vsw_camera_messages_read(&c) != VSTREAM_OK)
+        {
             vsw_camera_end(&c);
         }
 

@@ -45,8 +45,9 @@ vsw_decoder_codec_open(vsw_decoder_t *d, const AVCodecParameters *parameters,
     d->codec = avcodec_alloc_context3(codec);
     d->packet = av_packet_alloc();
 
-    if (d->codec == NULL || d->packet == NULL ||
-        avcodec_parameters_to_context(d->codec, parameters) < 0) {
+    if (d->codec == NULL || d->packet == NULL
+        || avcodec_parameters_to_context(d->codec, parameters) < 0)
+    {
         vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
         return VSTREAM_ERROR;
     }
@@ -79,8 +80,8 @@ vsw_decoder_create(const AVCodecParameters *parameters, uint64_t max_pixels,
     }
 
     if (vsw_source_is_pattern(parameters)) {
-        size = (vsw_size_t){ (uint32_t) parameters->width,
-                             (uint32_t) parameters->height };
+        size = (vsw_size_t) { (uint32_t) parameters->width,
+                              (uint32_t) parameters->height };
         d->pattern = vsw_pattern_create(size);
         rc = d->pattern != NULL ? VSTREAM_OK : VSTREAM_ERROR;
 
@@ -180,9 +181,10 @@ vsw_decoder_receive(vsw_decoder_t *decoder, AVFrame *frame, vsw_unit_t *unit)
 
     *unit = decoder->units[(uint64_t) frame->pts % VSW_DECODER_UNITS];
 
-    if (frame->decode_error_flags != 0 ||
-        (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0 ||
-        unit->serial != (uint64_t) frame->pts) {
+    if (frame->decode_error_flags != 0
+        || (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0
+        || unit->serial != (uint64_t) frame->pts)
+    {
         return VSTREAM_DECLINED;
     }
 

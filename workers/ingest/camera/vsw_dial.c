@@ -86,8 +86,8 @@ vsw_dial_passes(const struct sockaddr *address, socklen_t length)
 {
     const vsw_dial_policy_t *policy = atomic_load(&vsw_dial_policy);
 
-    return policy == NULL || address == NULL ||
-           vsw_dial_is_allowed(policy, address, length);
+    return policy == NULL || address == NULL
+           || vsw_dial_is_allowed(policy, address, length);
 }
 
 

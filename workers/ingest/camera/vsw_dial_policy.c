@@ -125,8 +125,9 @@ vsw_network_read(vsw_network_t *network, const char *text)
         return vsw_prefix_read(slash, 128, &network->bits);
     }
 
-    if (inet_pton(AF_INET, copy, v4) != 1 ||
-        vsw_prefix_read(slash, 32, &network->bits) != VSTREAM_OK) {
+    if (inet_pton(AF_INET, copy, v4) != 1
+        || vsw_prefix_read(slash, 32, &network->bits) != VSTREAM_OK)
+    {
         return VSTREAM_ERROR;
     }
 
@@ -150,8 +151,9 @@ vsw_address_read(uint8_t out[16], const struct sockaddr *address,
         return VSTREAM_OK;
     }
 
-    if (address->sa_family == AF_INET6 &&
-        length >= offsetof(struct sockaddr_in6, sin6_scope_id)) {
+    if (address->sa_family == AF_INET6
+        && length >= offsetof(struct sockaddr_in6, sin6_scope_id))
+    {
         memcpy(out, &sin6->sin6_addr, 16);
         return VSTREAM_OK;
     }
@@ -221,8 +223,9 @@ vsw_dial_is_allowed(const vsw_dial_policy_t *policy,
 {
     uint8_t bytes[16];
 
-    if (length < sizeof(address->sa_family) ||
-        vsw_address_read(bytes, address, length) != VSTREAM_OK) {
+    if (length < sizeof(address->sa_family)
+        || vsw_address_read(bytes, address, length) != VSTREAM_OK)
+    {
         return false;
     }
 
@@ -230,8 +233,8 @@ vsw_dial_is_allowed(const vsw_dial_policy_t *policy,
         return false;
     }
 
-    return vsw_policy_allows(policy, bytes) ||
-           !vsw_embedded_is_denied(policy, bytes);
+    return vsw_policy_allows(policy, bytes)
+           || !vsw_embedded_is_denied(policy, bytes);
 }
 
 
@@ -243,8 +246,9 @@ vsw_bind_is_allowed(const vsw_dial_policy_t *policy,
     static const uint8_t any4[16] = { VSW_V4_MAPPED };
     static const uint8_t any6[16] = { 0 };
 
-    if (length < sizeof(address->sa_family) ||
-        vsw_address_read(bytes, address, length) != VSTREAM_OK) {
+    if (length < sizeof(address->sa_family)
+        || vsw_address_read(bytes, address, length) != VSTREAM_OK)
+    {
         return false;
     }
 

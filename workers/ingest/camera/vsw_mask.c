@@ -56,8 +56,9 @@ vsw_percent_decode(const char *text)
 {
     int high, low;
 
-    if (text[0] != '%' || (high = vsw_hex_digit(text[1])) == -1 ||
-        (low = vsw_hex_digit(text[2])) == -1) {
+    if (text[0] != '%' || (high = vsw_hex_digit(text[1])) == -1
+        || (low = vsw_hex_digit(text[2])) == -1)
+    {
         return -1;
     }
 

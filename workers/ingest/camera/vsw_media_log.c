@@ -69,8 +69,8 @@ vsw_media_log_put(const char *text, bool is_error)
     unsigned              place;
     vsw_media_log_line_t *line;
 
-    if (vsw_media_log.count == VSW_MEDIA_LOG_PLACES ||
-        !vsw_media_log_token_take()) {
+    if (vsw_media_log.count == VSW_MEDIA_LOG_PLACES
+        || !vsw_media_log_token_take()) {
         vsw_media_log.left_out++;
         return;
     }
@@ -92,6 +92,19 @@ vsw_media_log_put(const char *text, bool is_error)
 }
 
 
+/* "[rtsp @ 0x5581...] text" becomes "[rtsp] text". */
+static void
+vsw_media_log_address_cut(char *text)
+{
+    char *at = strstr(text, " @ 0x");
+    char *end = at != NULL ? strchr(at, ']') : NULL;
+
+    if (end != NULL) {
+        memmove(at, end, strlen(end) + 1);
+    }
+}
+
+
 static void
 vsw_media_log_callback(void *context, int level, const char *format,
                        va_list args)
@@ -106,6 +119,7 @@ vsw_media_log_callback(void *context, int level, const char *format,
     av_log_format_line2(context, level, format, args, text, sizeof(text),
                         &prefix);
     text[strcspn(text, "\r\n")] = '\0';
+    vsw_media_log_address_cut(text);
 
     pthread_mutex_lock(&vsw_media_log.lock);
 

@@ -249,8 +249,8 @@ static void
 vsw_text_draw(vsw_pattern_t *p, const char *text, int left, int top)
 {
     for (; *text != '\0'; text++, left += (VSW_GLYPH_WIDTH + 1) * p->dot) {
-        for (size_t i = 0; i < sizeof(vsw_glyphs) / sizeof(vsw_glyphs[0]);
-             i++) {
+        for (size_t i = 0; i < sizeof(vsw_glyphs) / sizeof(vsw_glyphs[0]); i++)
+        {
             if (vsw_glyphs[i].c == *text) {
                 vsw_glyph_draw(p, vsw_glyphs[i].rows, left, top);
             }
@@ -274,7 +274,7 @@ vsw_clock_draw(vsw_pattern_t *p, int64_t t_unix_us)
              (unsigned) (t_unix_us / 1000 % 1000));
 
     vsw_rect_fill(p->frame, 0, p->clock_top, p->frame->width, p->clock_height,
-                  (vsw_color_t){ 24, 128, 128 });
+                  (vsw_color_t) { 24, 128, 128 });
     vsw_text_draw(p, text, (p->frame->width - width) / 2,
                   p->clock_top + 2 * p->dot);
 }
@@ -309,7 +309,7 @@ vsw_box_draw(vsw_pattern_t *p, uint64_t n)
 
     vsw_pattern_bars_draw(p, p->box_top, p->box_top + p->box_size);
     vsw_rect_fill(p->frame, left, p->box_top, p->box_size, p->box_size,
-                  (vsw_color_t){ 150, 54, 160 });
+                  (vsw_color_t) { 150, 54, 160 });
 }
 
 

@@ -22,8 +22,8 @@ vsw_picture_size(vsw_size_t source, uint32_t sar_num, uint32_t sar_den,
         sar_num = sar_den = 1;
     }
 
-    height = (double) width * source.height * sar_den /
-             ((double) source.width * sar_num);
+    height = (double) width * source.height * sar_den
+             / ((double) source.width * sar_num);
 
     size.width = width;
 

@@ -45,8 +45,9 @@ vsw_reader_start(vsw_reader_t *reader)
     reader->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&reader->lock, NULL);
 
-    if (reader->event == -1 ||
-        pthread_create(&reader->thread, NULL, vsw_reader_main, reader) != 0) {
+    if (reader->event == -1
+        || pthread_create(&reader->thread, NULL, vsw_reader_main, reader) != 0)
+    {
         return VSTREAM_ERROR;
     }
 
@@ -224,8 +225,9 @@ vsw_reader_loop(vsw_reader_t *reader, AVPacket *packet, vsw_failure_t *failure)
     int64_t    stall_us = vsw_reader_stall_us(reader);
     vsw_unit_t unit;
 
-    while (vsw_source_read(reader->source, stall_us, packet, &unit, failure) ==
-           VSTREAM_OK) {
+    while (vsw_source_read(reader->source, stall_us, packet, &unit, failure)
+           == VSTREAM_OK)
+    {
         bytes = (size_t) packet->size;
 
         if (bytes > reader->config->max_frame_bytes) {

@@ -17,10 +17,8 @@
 /* A sleep looks this often whether the source was stopped. */
 #define VSW_SLEEP_SLICE_US 100000
 
-static int  vsw_source_net_open(vsw_source_t *source, vsw_failure_t *failure);
-static int  vsw_source_net_read(vsw_source_t *source, AVPacket *packet,
-                                vsw_failure_t *failure);
-static void vsw_source_net_close(vsw_source_t *source);
+/* A camera gets this long to hear that we leave. */
+#define VSW_CLOSE_US 100000
 
 static const char *const vsw_rtsp_options[] = {
     "rtsp_transport", "tcp", "allowed_media_types", "video", "user_agent",
@@ -38,7 +36,7 @@ static const char *const vsw_https_options[] = {
 };
 
 static const vsw_scheme_t vsw_schemes[] = {
-    { "rtsp", vsw_source_net_open, vsw_source_net_read, vsw_source_net_close,
+    { "rtsp", vsw_source_rtsp_open, vsw_source_rtsp_read, vsw_source_rtsp_close,
       "rtsp", "rtsp,rtp,tcp", vsw_rtsp_options },
     { "http", vsw_source_net_open, vsw_source_net_read, vsw_source_net_close,
       "mpjpeg", "http,https,tls,tcp", vsw_http_options },
@@ -59,8 +57,9 @@ vsw_scheme_find(const char *url)
     size_t length = strcspn(url, ":");
 
     for (size_t i = 0; i < VSW_SCHEMES && url[length] == ':'; i++) {
-        if (strlen(vsw_schemes[i].name) == length &&
-            strncasecmp(vsw_schemes[i].name, url, length) == 0) {
+        if (strlen(vsw_schemes[i].name) == length
+            && strncasecmp(vsw_schemes[i].name, url, length) == 0)
+        {
             return &vsw_schemes[i];
         }
     }
@@ -148,6 +147,11 @@ int
 vsw_source_read(vsw_source_t *source, int64_t stall_us, AVPacket *packet,
                 vsw_unit_t *unit, vsw_failure_t *failure)
 {
+    if (atomic_load(&source->is_overdue)) {
+        vsw_failure_set(failure, VSTREAM_REASON_STALLED, VSW_STALLED_TEXT);
+        return VSTREAM_ERROR;
+    }
+
     vsw_source_deadline_set(source, stall_us);
 
     if (source->scheme->read(source, packet, failure) != VSTREAM_OK) {
@@ -174,8 +178,11 @@ vsw_source_is_interrupted(void *opaque)
 {
     vsw_source_t *source = opaque;
 
-    return atomic_load(&source->is_stopped) ||
-           av_gettime_relative() > atomic_load(&source->deadline_us);
+    if (av_gettime_relative() > atomic_load(&source->deadline_us)) {
+        atomic_store(&source->is_overdue, true);
+    }
+
+    return atomic_load(&source->is_stopped) || atomic_load(&source->is_overdue);
 }
 
 
@@ -214,9 +221,9 @@ vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure)
     for (i = 0; i < source->format->nb_streams; i++) {
         AVStream *stream = source->format->streams[i];
 
-        if (video == NULL &&
-            stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
-            (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) == 0) {
+        if (video == NULL && stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO
+            && (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) == 0)
+        {
             video = stream;
 
         } else {
@@ -229,8 +236,9 @@ vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure)
         return VSTREAM_ERROR;
     }
 
-    if (video->codecpar->codec_id == AV_CODEC_ID_NONE ||
-        avcodec_find_decoder(video->codecpar->codec_id) == NULL) {
+    if (video->codecpar->codec_id == AV_CODEC_ID_NONE
+        || avcodec_find_decoder(video->codecpar->codec_id) == NULL)
+    {
         vsw_failure_set_av(failure, AVERROR_DECODER_NOT_FOUND, what);
         return VSTREAM_ERROR;
     }
@@ -290,7 +298,8 @@ vsw_source_net_options(const vsw_source_t *source, AVDictionary **options)
     }
 
     return av_dict_set(options, "protocol_whitelist", source->scheme->protocols,
-                       0) < 0
+                       0)
+                   < 0
                ? VSTREAM_ERROR
                : VSTREAM_OK;
 }
@@ -306,8 +315,8 @@ vsw_source_net_options_check(const AVDictionary *options,
 {
     const AVDictionaryEntry *entry = NULL;
 
-    while ((entry = av_dict_get(options, "", entry, AV_DICT_IGNORE_SUFFIX)) !=
-           NULL) {
+    while ((entry = av_dict_get(options, "", entry, AV_DICT_IGNORE_SUFFIX))
+           != NULL) {
         if (strcmp(entry->key, "tls_verify") != 0) {
             vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
                             "libavformat does not know the option \"%s\"",
@@ -352,7 +361,7 @@ vsw_source_net_explain(int av_error, vsw_failure_t *failure)
 }
 
 
-static int
+int
 vsw_source_net_open(vsw_source_t *source, vsw_failure_t *failure)
 {
     int                  rc;
@@ -362,8 +371,9 @@ vsw_source_net_open(vsw_source_t *source, vsw_failure_t *failure)
     format = av_find_input_format(source->scheme->format);
     source->format = avformat_alloc_context();
 
-    if (format == NULL || source->format == NULL ||
-        vsw_source_net_options(source, &options) != VSTREAM_OK) {
+    if (format == NULL || source->format == NULL
+        || vsw_source_net_options(source, &options) != VSTREAM_OK)
+    {
         av_dict_free(&options);
         vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
         return VSTREAM_ERROR;
@@ -377,6 +387,7 @@ vsw_source_net_open(vsw_source_t *source, vsw_failure_t *failure)
                              &options);
 
     if (rc < 0) {
+        rc = atomic_load(&source->is_overdue) ? AVERROR_EXIT : rc;
         vsw_source_net_explain(rc, failure);
         av_dict_free(&options);
         return VSTREAM_ERROR;
@@ -389,7 +400,7 @@ vsw_source_net_open(vsw_source_t *source, vsw_failure_t *failure)
 }
 
 
-static int
+int
 vsw_source_net_read(vsw_source_t *source, AVPacket *packet,
                     vsw_failure_t *failure)
 {
@@ -401,9 +412,8 @@ vsw_source_net_read(vsw_source_t *source, AVPacket *packet,
         return VSTREAM_OK;
     }
 
-    if (rc == AVERROR_EXIT || rc == AVERROR(ETIMEDOUT)) {
-        vsw_failure_set(failure, VSTREAM_REASON_STALLED,
-                        "the camera is connected but sends no pictures");
+    if (atomic_load(&source->is_overdue) || rc == AVERROR(ETIMEDOUT)) {
+        vsw_failure_set(failure, VSTREAM_REASON_STALLED, VSW_STALLED_TEXT);
 
     } else if (rc == AVERROR_EOF) {
         vsw_failure_set_av(failure, rc, "the camera");
@@ -417,10 +427,11 @@ vsw_source_net_read(vsw_source_t *source, AVPacket *packet,
 
 
 /* Says good-bye, for which the camera gets a moment. */
-static void
+void
 vsw_source_net_close(vsw_source_t *source)
 {
     atomic_store(&source->is_stopped, false);
-    vsw_source_deadline_set(source, 100000);
+    atomic_store(&source->is_overdue, false);
+    vsw_source_deadline_set(source, VSW_CLOSE_US);
     avformat_close_input(&source->format);
 }

@@ -22,6 +22,10 @@
 #define VSW_STALL_MIN_US    3000000
 #define VSW_STALL_INTERVALS 5
 
+#define VSW_STALLED_TEXT                                                       \
+    "the camera is connected but sends no pictures: it may be overloaded, or " \
+    "the network between drops its packets"
+
 typedef struct vsw_source_s vsw_source_t;
 typedef struct vsw_scheme_s vsw_scheme_t;
 
@@ -49,6 +53,7 @@ struct vsw_source_s {
     int64_t                    interval_us; /* as declared; 0: not known */
     void                      *state;       /* of the scheme */
     _Atomic int64_t            deadline_us; /* by av_gettime_relative() */
+    atomic_bool                is_overdue;  /* the deadline passed once */
     atomic_bool                is_stopped;
 };
 
@@ -90,6 +95,16 @@ int vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure);
 
 /* The next packet of the video stream, as libavformat gives it. */
 int vsw_source_packet_read(vsw_source_t *source, AVPacket *packet);
+
+int  vsw_source_net_open(vsw_source_t *source, vsw_failure_t *failure);
+int  vsw_source_net_read(vsw_source_t *source, AVPacket *packet,
+                         vsw_failure_t *failure);
+void vsw_source_net_close(vsw_source_t *source);
+
+int  vsw_source_rtsp_open(vsw_source_t *source, vsw_failure_t *failure);
+int  vsw_source_rtsp_read(vsw_source_t *source, AVPacket *packet,
+                          vsw_failure_t *failure);
+void vsw_source_rtsp_close(vsw_source_t *source);
 
 int  vsw_source_file_open(vsw_source_t *source, vsw_failure_t *failure);
 int  vsw_source_file_read(vsw_source_t *source, AVPacket *packet,

@@ -230,13 +230,15 @@ vsw_file_format_open(vsw_source_t *source, vsw_failure_t *failure)
         return VSTREAM_ERROR;
     }
 
-    if (vsw_source_stream_choose(source, failure) == VSTREAM_OK &&
-        vsw_file_is_described(source)) {
+    if (vsw_source_stream_choose(source, failure) == VSTREAM_OK
+        && vsw_file_is_described(source))
+    {
         return VSTREAM_OK;
     }
 
-    if (failure->reason != NULL ||
-        avformat_find_stream_info(source->format, NULL) < 0) {
+    if (failure->reason != NULL
+        || avformat_find_stream_info(source->format, NULL) < 0)
+    {
         vsw_failure_set_av(failure, AVERROR_INVALIDDATA, "the file");
         return VSTREAM_ERROR;
     }
@@ -304,8 +306,8 @@ vsw_file_rewind(vsw_source_t *source, vsw_failure_t *failure)
 
     file->round_units = 0;
 
-    if (av_seek_frame(source->format, source->stream, 0,
-                      AVSEEK_FLAG_BACKWARD) >= 0) {
+    if (av_seek_frame(source->format, source->stream, 0, AVSEEK_FLAG_BACKWARD)
+        >= 0) {
         return VSTREAM_OK;
     }
 
@@ -364,8 +366,9 @@ vsw_file_due_us(const vsw_source_t *source, int64_t time_us)
 
     due_us = file->anchor_us + time_us - file->anchor_time_us;
 
-    if (leap_us < 0 || leap_us > VSW_FILE_LEAP_US ||
-        due_us < now_us - VSW_FILE_BEHIND_US) {
+    if (leap_us < 0 || leap_us > VSW_FILE_LEAP_US
+        || due_us < now_us - VSW_FILE_BEHIND_US)
+    {
         file->anchor_us = now_us;
         file->anchor_time_us = time_us;
         return now_us;

@@ -53,8 +53,9 @@ vsw_test_side_read(const char *text, const char *end)
 
     value = strtol(text, &stop, 10);
 
-    if (stop != end || value < VSW_TEST_SIZE_MIN || value > VSW_TEST_SIZE_MAX ||
-        value % 2 != 0) {
+    if (stop != end || value < VSW_TEST_SIZE_MIN || value > VSW_TEST_SIZE_MAX
+        || value % 2 != 0)
+    {
         return -1;
     }
 
@@ -158,8 +159,9 @@ vsw_source_test_open(vsw_source_t *source, vsw_failure_t *failure)
     p->height = 720;
     source->interval_us = 1000000 / 30;
 
-    if (vsw_test_options_read(source, source->config->url + strlen("test:")) !=
-        VSTREAM_OK) {
+    if (vsw_test_options_read(source, source->config->url + strlen("test:"))
+        != VSTREAM_OK)
+    {
         vsw_failure_set(failure, VSTREAM_REASON_BAD_SOURCE,
                         "test: takes ?size=WIDTHxHEIGHT, two even numbers "
                         "from 16 to 7680, and &fps=, from 0.01 to 120");
@@ -178,8 +180,9 @@ vsw_source_test_read(vsw_source_t *source, AVPacket *packet,
 {
     vsw_test_t *test = source->state;
 
-    if (vsw_source_sleep_until(source, test->due_us) != VSTREAM_OK ||
-        av_new_packet(packet, 8) < 0) {
+    if (vsw_source_sleep_until(source, test->due_us) != VSTREAM_OK
+        || av_new_packet(packet, 8) < 0)
+    {
         vsw_failure_set_av(failure, AVERROR(ENOMEM), "the test pattern");
         return VSTREAM_ERROR;
     }

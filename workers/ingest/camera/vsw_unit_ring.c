@@ -149,9 +149,9 @@ vsw_unit_ring_needed(const vsw_unit_ring_t *ring)
 static bool
 vsw_unit_ring_is_over(const vsw_unit_ring_t *ring, const vsw_entry_t *first)
 {
-    return ring->bytes > VSW_UNIT_RING_BYTES_MAX ||
-           ring->count > VSW_UNIT_RING_COUNT_MAX ||
-           ring->newest.t_us - first->unit.t_us > VSW_UNIT_RING_AGE_MAX_US;
+    return ring->bytes > VSW_UNIT_RING_BYTES_MAX
+           || ring->count > VSW_UNIT_RING_COUNT_MAX
+           || ring->newest.t_us - first->unit.t_us > VSW_UNIT_RING_AGE_MAX_US;
 }
 
 
@@ -165,8 +165,8 @@ vsw_unit_ring_trim(vsw_unit_ring_t *ring)
     while (ring->count > 1) {
         first = vsw_unit_ring_at(ring, 0);
 
-        if (first->unit.serial >= needed &&
-            !vsw_unit_ring_is_over(ring, first)) {
+        if (first->unit.serial >= needed && !vsw_unit_ring_is_over(ring, first))
+        {
             return;
         }
 
@@ -186,8 +186,9 @@ vsw_unit_ring_append(vsw_unit_ring_t *ring, AVPacket *packet, vsw_unit_t *unit)
         return VSTREAM_ERROR;
     }
 
-    if (vsw_unit_ring_reserve(ring) != VSTREAM_OK ||
-        (unit->is_key && av_packet_make_refcounted(packet) < 0)) {
+    if (vsw_unit_ring_reserve(ring) != VSTREAM_OK
+        || (unit->is_key && av_packet_make_refcounted(packet) < 0))
+    {
         av_packet_free(&copy);
         return VSTREAM_ERROR;
     }
@@ -242,8 +243,9 @@ vsw_unit_ring_keyframe(vsw_unit_ring_t *ring, uint64_t after, AVPacket *packet,
 
     pthread_mutex_lock(&ring->lock);
 
-    if (ring->key.unit.serial > after &&
-        av_packet_ref(packet, ring->key.packet) == 0) {
+    if (ring->key.unit.serial > after
+        && av_packet_ref(packet, ring->key.packet) == 0)
+    {
         *unit = ring->key.unit;
         rc = VSTREAM_OK;
     }
@@ -305,8 +307,8 @@ vsw_unit_ring_is_lost(vsw_unit_ring_t *ring)
 
     entry = vsw_unit_ring_at(ring, (size_t) (ring->cursor - oldest));
 
-    return ring->key.unit.serial > ring->cursor &&
-           ring->newest.t_us - entry->unit.t_us > VSW_UNIT_RING_LAG_MAX_US;
+    return ring->key.unit.serial > ring->cursor
+           && ring->newest.t_us - entry->unit.t_us > VSW_UNIT_RING_LAG_MAX_US;
 }
 
 
@@ -331,8 +333,8 @@ vsw_unit_ring_take_key(vsw_unit_ring_t *ring, AVPacket *packet,
 {
     uint64_t key = ring->key.unit.serial;
 
-    if (key <= ring->wait_above ||
-        av_packet_ref(packet, ring->key.packet) != 0) {
+    if (key <= ring->wait_above || av_packet_ref(packet, ring->key.packet) != 0)
+    {
         return VSTREAM_AGAIN;
     }
 

@@ -17,7 +17,7 @@
 /* More behind than this, pictures are decoded but not all are shown. */
 #define VSW_BEHIND_US 150000
 
-#define VSW_NEVER_US  INT64_MAX
+#define VSW_NEVER_US INT64_MAX
 
 
 /* A rate that something is held to. */
@@ -160,8 +160,8 @@ vsw_viewing_announce(vsw_viewing_t *v, vsw_size_t size)
                  "{\"codec\":\"%s\",\"width\":%u,\"height\":%u}", codec,
                  size.width, size.height);
 
-    return vsw_link_write(v->link, VSW_LINK_STREAM, json, (size_t) n, NULL,
-                          0) == VSTREAM_ERROR
+    return vsw_link_write(v->link, VSW_LINK_STREAM, json, (size_t) n, NULL, 0)
+                   == VSTREAM_ERROR
                ? VSTREAM_ERROR
                : VSTREAM_OK;
 }
@@ -172,8 +172,8 @@ static int
 vsw_viewing_size_check(vsw_viewing_t *v, vsw_size_t size,
                        vsw_failure_t *failure)
 {
-    if (size.width == v->announced.width &&
-        size.height == v->announced.height) {
+    if (size.width == v->announced.width && size.height == v->announced.height)
+    {
         return VSTREAM_OK;
     }
 
@@ -192,11 +192,11 @@ vsw_viewing_start(vsw_viewing_t *viewing, const AVCodecParameters *stream,
     vsw_size_t size = { (uint32_t) stream->width, (uint32_t) stream->height };
 
     viewing->stream = stream;
-    viewing->is_passed_through = stream->codec_id == AV_CODEC_ID_MJPEG &&
-                                 viewing->config->width == 0 &&
-                                 !viewing->config->quality_is_set;
+    viewing->is_passed_through = stream->codec_id == AV_CODEC_ID_MJPEG
+                                 && viewing->config->width == 0
+                                 && !viewing->config->quality_is_set;
 
-    if (vsw_viewing_announce(viewing, (vsw_size_t){ 0, 0 }) != VSTREAM_OK) {
+    if (vsw_viewing_announce(viewing, (vsw_size_t) { 0, 0 }) != VSTREAM_OK) {
         return VSTREAM_ERROR;
     }
 
@@ -240,8 +240,9 @@ vsw_viewing_flags(const vsw_viewing_t *v, int64_t now_us)
         flags |= VSW_FRAME_LIVE;
     }
 
-    if ((v->watched > 0 || v->config->still_ms > 0) &&
-        vsw_pace_is_due(&v->still, now_us)) {
+    if ((v->watched > 0 || v->config->still_ms > 0)
+        && vsw_pace_is_due(&v->still, now_us))
+    {
         flags |= VSW_FRAME_STILL;
     }
 
@@ -307,8 +308,8 @@ vsw_viewing_show_jpeg(vsw_viewing_t *v, const AVPacket *packet,
     vsw_size_t            size;
     vstream_jpeg_result_t result;
 
-    data =
-        (vstream_slice_t){ (const char *) packet->data, (size_t) packet->size };
+    data = (vstream_slice_t) { (const char *) packet->data,
+                               (size_t) packet->size };
     result = vstream_jpeg_scan(data, v->config->max_pixels, &jpeg);
 
     if (result == VSTREAM_JPEG_TOO_LARGE) {
@@ -324,7 +325,7 @@ vsw_viewing_show_jpeg(vsw_viewing_t *v, const AVPacket *packet,
         return VSTREAM_OK;
     }
 
-    size = (vsw_size_t){ jpeg.width, jpeg.height };
+    size = (vsw_size_t) { jpeg.width, jpeg.height };
     if (vsw_viewing_size_check(v, size, failure) != VSTREAM_OK) {
         return VSTREAM_ERROR;
     }
@@ -366,10 +367,11 @@ vsw_viewing_show_frame(vsw_viewing_t *v, const AVFrame *frame,
             vsw_jpeg_encoder_create(v->config->width, v->config->quality);
     }
 
-    if (v->encoder == NULL ||
-        vsw_jpeg_encoder_encode(v->encoder, frame, &jpeg, &length, &size) !=
-            VSTREAM_OK ||
-        length > v->config->max_frame_bytes) {
+    if (v->encoder == NULL
+        || vsw_jpeg_encoder_encode(v->encoder, frame, &jpeg, &length, &size)
+               != VSTREAM_OK
+        || length > v->config->max_frame_bytes)
+    {
         v->counts.frames_broken++;
         return VSTREAM_OK;
     }
@@ -391,16 +393,17 @@ vsw_viewing_size_parse(const vsw_viewing_t *v, const AVPacket *packet,
     AVCodecContext       *codec = avcodec_alloc_context3(NULL);
     AVCodecParserContext *parser = av_parser_init(v->stream->codec_id);
 
-    if (codec != NULL && parser != NULL &&
-        avcodec_parameters_to_context(codec, v->stream) >= 0) {
+    if (codec != NULL && parser != NULL
+        && avcodec_parameters_to_context(codec, v->stream) >= 0)
+    {
         parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
         (void) av_parser_parse2(parser, codec, &out, &out_size, packet->data,
                                 packet->size, AV_NOPTS_VALUE, AV_NOPTS_VALUE,
                                 0);
 
         if (parser->width > 0 && parser->height > 0) {
-            *size = (vsw_size_t){ (uint32_t) parser->width,
-                                  (uint32_t) parser->height };
+            *size = (vsw_size_t) { (uint32_t) parser->width,
+                                   (uint32_t) parser->height };
             rc = VSTREAM_OK;
         }
     }
@@ -449,8 +452,8 @@ vsw_viewing_receive(vsw_viewing_t *v, bool is_behind, vsw_failure_t *failure)
     int        rc;
     vsw_unit_t unit;
 
-    while ((rc = vsw_decoder_receive(v->decoder, v->frame, &unit)) !=
-           VSTREAM_AGAIN) {
+    while ((rc = vsw_decoder_receive(v->decoder, v->frame, &unit))
+           != VSTREAM_AGAIN) {
         if (rc == VSTREAM_DECLINED) {
             v->counts.frames_broken++;
             continue;
@@ -492,8 +495,9 @@ vsw_viewing_decode(vsw_viewing_t *v, const AVPacket *packet,
         return VSTREAM_ERROR;
     }
 
-    if (v->announced.width == 0 && unit->is_key &&
-        vsw_viewing_size_learn(v, packet, failure) != VSTREAM_OK) {
+    if (v->announced.width == 0 && unit->is_key
+        && vsw_viewing_size_learn(v, packet, failure) != VSTREAM_OK)
+    {
         return VSTREAM_ERROR;
     }
 
@@ -523,8 +527,8 @@ vsw_viewing_is_behind(vsw_viewing_t *v, const vsw_unit_t *unit)
     }
 
     /* a long way to catch up is no reason to show nothing */
-    return v->is_catching_up &&
-           av_gettime_relative() - v->shown_us < VSW_BEHIND_US;
+    return v->is_catching_up
+           && av_gettime_relative() - v->shown_us < VSW_BEHIND_US;
 }
 
 
@@ -614,9 +618,10 @@ vsw_viewing_first_look(vsw_viewing_t *v, vsw_failure_t *failure)
     vstream_jpeg_t  jpeg;
     vstream_slice_t data;
 
-    if (v->announced.width > 0 ||
-        vsw_unit_ring_keyframe(v->ring, v->shown_key, v->packet, &unit) !=
-            VSTREAM_OK) {
+    if (v->announced.width > 0
+        || vsw_unit_ring_keyframe(v->ring, v->shown_key, v->packet, &unit)
+               != VSTREAM_OK)
+    {
         return VSTREAM_OK;
     }
 
@@ -627,12 +632,12 @@ vsw_viewing_first_look(vsw_viewing_t *v, vsw_failure_t *failure)
         rc = vsw_viewing_size_learn(v, v->packet, failure);
 
     } else {
-        data = (vstream_slice_t){ (const char *) v->packet->data,
-                                  (size_t) v->packet->size };
+        data = (vstream_slice_t) { (const char *) v->packet->data,
+                                   (size_t) v->packet->size };
 
         if (vstream_jpeg_scan(data, UINT64_MAX, &jpeg) == VSTREAM_JPEG_OK) {
             rc = vsw_viewing_size_check(
-                v, (vsw_size_t){ jpeg.width, jpeg.height }, failure);
+                v, (vsw_size_t) { jpeg.width, jpeg.height }, failure);
         }
     }
 
@@ -726,8 +731,9 @@ vsw_viewing_work(vsw_viewing_t *viewing, int64_t *due_us,
         return vsw_viewing_take(viewing, failure);
     }
 
-    if (viewing->config->still_ms == 0 &&
-        vsw_viewing_first_look(viewing, failure) != VSTREAM_OK) {
+    if (viewing->config->still_ms == 0
+        && vsw_viewing_first_look(viewing, failure) != VSTREAM_OK)
+    {
         return VSTREAM_ERROR;
     }
 

@@ -1,0 +1,102 @@
+/*
+ * rtsp: over TCP.  H.264 and H.265 are assembled here rather than by
+ * libavformat's parsers, which know the end of a picture only when the next
+ * one begins (vsw_rtp_tap.h).
+ */
+
+#include <stdlib.h>
+
+#include "vsw_assembler.h"
+#include "vsw_rtp_tap.h"
+#include "vsw_source.h"
+
+
+typedef struct {
+    vsw_assembler_t *assembler; /* NULL: packets are whole units */
+    vsw_rtp_tap_t    tap;
+} vsw_rtsp_t;
+
+
+int
+vsw_source_rtsp_open(vsw_source_t *source, vsw_failure_t *failure)
+{
+    vsw_rtsp_t    *rtsp;
+    enum AVCodecID codec;
+
+    if (vsw_source_net_open(source, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    rtsp = source->state = calloc(1, sizeof(*rtsp));
+    codec = source->parameters->codec_id;
+
+    if (rtsp != NULL && !vsw_assembler_knows(codec)) {
+        return VSTREAM_OK;
+    }
+
+    if (rtsp != NULL) {
+        rtsp->assembler =
+            vsw_assembler_create(codec, source->config->max_frame_bytes);
+    }
+
+    if (rtsp == NULL || rtsp->assembler == NULL) {
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
+        return VSTREAM_ERROR;
+    }
+
+    source->format->flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
+    vsw_rtp_tap_set(&rtsp->tap);
+
+    return VSTREAM_OK;
+}
+
+
+int
+vsw_source_rtsp_read(vsw_source_t *source, AVPacket *packet,
+                     vsw_failure_t *failure)
+{
+    int         rc;
+    vsw_rtsp_t *rtsp = source->state;
+
+    if (rtsp->assembler == NULL) {
+        return vsw_source_net_read(source, packet, failure);
+    }
+
+    while (!vsw_assembler_take(rtsp->assembler, packet)) {
+        if (vsw_source_net_read(source, packet, failure) != VSTREAM_OK) {
+            return VSTREAM_ERROR;
+        }
+
+        rc = vsw_assembler_add(rtsp->assembler, packet, rtsp->tap.is_marked);
+        rtsp->tap.is_marked = false;
+
+        if (rc == AVERROR(ENOSPC)) {
+            vsw_failure_set(failure, VSTREAM_REASON_TOO_LARGE,
+                            "the camera sent a picture of more than the %zu "
+                            "bytes allowed: lower its resolution or bit rate",
+                            source->config->max_frame_bytes);
+            return VSTREAM_ERROR;
+        }
+
+        if (rc < 0) {
+            vsw_failure_set_av(failure, rc, "the camera");
+            return VSTREAM_ERROR;
+        }
+    }
+
+    return VSTREAM_OK;
+}
+
+
+void
+vsw_source_rtsp_close(vsw_source_t *source)
+{
+    vsw_rtsp_t *rtsp = source->state;
+
+    vsw_source_net_close(source);
+
+    if (rtsp != NULL) {
+        vsw_assembler_destroy(rtsp->assembler);
+        free(rtsp);
+    }
+}
