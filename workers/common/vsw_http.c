@@ -70,10 +70,9 @@ vsw_http_create(struct ev_loop *loop, const char *address,
     errno = 0;
     http->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, vsw_http_on_request, http, MHD_OPTION_SOCK_ADDR,
-        (struct sockaddr *) &socket_address, MHD_OPTION_LISTENING_ADDRESS_REUSE,
-        0u, MHD_OPTION_CONNECTION_LIMIT, (unsigned) VSW_HTTP_CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) VSW_HTTP_TIMEOUT_S,
-        MHD_OPTION_END);
+        (struct sockaddr *) &socket_address, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned) VSW_HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned) VSW_HTTP_TIMEOUT_S, MHD_OPTION_END);
 
     if (http->daemon == NULL) {
         free(http);

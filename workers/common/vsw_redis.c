@@ -105,8 +105,11 @@ static void vsw_redis_greet(vsw_redis_t *redis);
 static void vsw_redis_greeted(void *data, const redisReply *reply);
 static void vsw_redis_on_tick(struct ev_loop *loop, ev_timer *timer,
                               int events);
+static void vsw_redis_excuse(vsw_redis_t *redis, int64_t late_ms);
 static void vsw_redis_on_readable(struct ev_loop *loop, ev_io *io, int events);
 static void vsw_redis_on_writable(struct ev_loop *loop, ev_io *io, int events);
+static int  vsw_redis_write(vsw_redis_t *redis);
+static void vsw_redis_written(vsw_redis_t *redis, size_t n);
 static const char *vsw_redis_read(vsw_redis_t *redis);
 static const char *vsw_redis_replies(vsw_redis_t *redis);
 static void   vsw_redis_dispatch(vsw_redis_t *redis, const redisReply *reply);
@@ -507,7 +510,7 @@ vsw_redis_on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
     vsw_redis_t *redis = timer->data;
     int64_t      age, now = vsw_clock_ms();
-    bool         slept = now - redis->ticked_ms > VSW_REDIS_LATE_MS;
+    int64_t      late = now - redis->ticked_ms;
 
     (void) loop;
     (void) events;
@@ -522,7 +525,8 @@ vsw_redis_on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     }
 
     /* Whoever slept himself must read before he complains of silence. */
-    if (slept) {
+    if (late > VSW_REDIS_LATE_MS) {
+        vsw_redis_excuse(redis, late);
         return;
     }
 
@@ -555,6 +559,19 @@ vsw_redis_on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 
 
 static void
+vsw_redis_excuse(vsw_redis_t *redis, int64_t late_ms)
+{
+    vsw_redis_pending_t *pending;
+
+    redis->entered_ms += late_ms;
+
+    for (pending = redis->pending; pending != NULL; pending = pending->next) {
+        pending->sent_ms += late_ms;
+    }
+}
+
+
+static void
 vsw_redis_on_readable(struct ev_loop *loop, ev_io *io, int events)
 {
     vsw_redis_t *redis = io->data;
@@ -573,14 +590,11 @@ vsw_redis_on_readable(struct ev_loop *loop, ev_io *io, int events)
 static void
 vsw_redis_on_writable(struct ev_loop *loop, ev_io *io, int events)
 {
-    vsw_redis_t       *redis = io->data;
-    vsw_redis_chunk_t *chunk;
-    struct iovec       iov[VSW_REDIS_IOV];
-    socklen_t          length = sizeof(int);
-    ssize_t            n;
-    size_t             rest;
-    int                count = 0, error = 0;
+    vsw_redis_t *redis = io->data;
+    socklen_t    length = sizeof(int);
+    int          error = 0;
 
+    (void) loop;
     (void) events;
 
     if (redis->state == VSW_REDIS_CONNECTING) {
@@ -592,45 +606,72 @@ vsw_redis_on_writable(struct ev_loop *loop, ev_io *io, int events)
         vsw_redis_greet(redis);
     }
 
-    for (chunk = redis->chunks; chunk != NULL && count < VSW_REDIS_IOV;
+    error = vsw_redis_write(redis);
+    if (error != 0) {
+        vsw_redis_close(redis, strerror(error));
+    }
+}
+
+
+/* Writes what the socket takes, and waits for it if there is more; an errno. */
+static int
+vsw_redis_write(vsw_redis_t *redis)
+{
+    vsw_redis_chunk_t *chunk;
+    struct iovec       iov[VSW_REDIS_IOV];
+    struct msghdr      message = { .msg_iov = iov };
+    ssize_t            n;
+
+    for (chunk = redis->chunks;
+         chunk != NULL && message.msg_iovlen < VSW_REDIS_IOV;
          chunk = chunk->next)
     {
-        iov[count].iov_base = chunk->data + chunk->sent;
-        iov[count++].iov_len = chunk->used - chunk->sent;
+        iov[message.msg_iovlen].iov_base = chunk->data + chunk->sent;
+        iov[message.msg_iovlen++].iov_len = chunk->used - chunk->sent;
     }
 
-    if (count == 0) {
-        ev_io_stop(loop, io);
-        return;
-    }
+    if (message.msg_iovlen > 0) {
+        n = sendmsg(redis->fd, &message, MSG_NOSIGNAL);
 
-    n = sendmsg(
-        redis->fd,
-        &(struct msghdr) { .msg_iov = iov, .msg_iovlen = (size_t) count },
-        MSG_NOSIGNAL);
-    if (n == -1) {
-        if (errno != EAGAIN && errno != EINTR) {
-            vsw_redis_close(redis, strerror(errno));
+        if (n == -1 && errno != EAGAIN && errno != EINTR) {
+            return errno;
         }
-        return;
+
+        vsw_redis_written(redis, n == -1 ? 0 : (size_t) n);
     }
 
-    for (rest = (size_t) n, redis->unsent -= rest; rest > 0;) {
+    if (redis->chunks == NULL) {
+        ev_io_stop(redis->loop, &redis->writable);
+    } else {
+        ev_io_start(redis->loop, &redis->writable);
+    }
+
+    return 0;
+}
+
+
+static void
+vsw_redis_written(vsw_redis_t *redis, size_t n)
+{
+    vsw_redis_chunk_t *chunk;
+
+    redis->unsent -= n;
+
+    while (n > 0) {
         chunk = redis->chunks;
 
-        if (rest < chunk->used - chunk->sent) {
-            chunk->sent += rest;
-            break;
+        if (n < chunk->used - chunk->sent) {
+            chunk->sent += n;
+            return;
         }
 
-        rest -= chunk->used - chunk->sent;
+        n -= chunk->used - chunk->sent;
         redis->chunks = chunk->next;
         free(chunk);
     }
 
     if (redis->chunks == NULL) {
         redis->chunks_end = &redis->chunks;
-        ev_io_stop(loop, io);
     }
 }
 
@@ -803,7 +844,13 @@ vsw_redis_send(vsw_redis_t *redis, vsw_redis_reply_fn *reply, void *data,
     *redis->pending_end = pending;
     redis->pending_end = &pending->next;
 
-    ev_io_start(redis->loop, &redis->writable);
+    /*
+     * At once: were this process stopped between here and the next turn of
+     * its loop, a frame would go out long after its deadline.
+     */
+    if (chunk == redis->chunks && vsw_redis_write(redis) != 0) {
+        ev_io_start(redis->loop, &redis->writable);
+    }
 
     return VSTREAM_OK;
 }

@@ -10,6 +10,7 @@
 #include <yaml.h>
 
 
+static int          vsw_yaml_load(const char *file, yaml_document_t *document);
 static yaml_node_t *vsw_yaml_step(yaml_document_t *document, yaml_node_t *node,
                                   const char **path);
 static yaml_node_t *vsw_yaml_field(yaml_document_t *document,
@@ -24,13 +25,88 @@ vsw_yaml_locate(const char *file, const char *path, size_t *line,
                 size_t *column)
 {
     yaml_document_t document;
-    yaml_parser_t   parser;
     yaml_node_t    *node;
-    FILE           *stream;
     int             rc = -1;
 
     *line = 1;
     *column = 1;
+
+    if (vsw_yaml_load(file, &document) != 0) {
+        return -1;
+    }
+
+    node = yaml_document_get_root_node(&document);
+
+    while (node != NULL) {
+        *line = node->start_mark.line + 1;
+        *column = node->start_mark.column + 1;
+
+        if (*path == '\0') {
+            rc = 0;
+            break;
+        }
+
+        node = vsw_yaml_step(&document, node, &path);
+    }
+
+    yaml_document_delete(&document);
+
+    return rc;
+}
+
+
+int
+vsw_yaml_locate_key(const char *file, const char *name, size_t from,
+                    size_t *line, size_t *column)
+{
+    yaml_document_t   document;
+    yaml_node_t      *node, *key;
+    yaml_node_pair_t *pair;
+    int               i, rc = -1;
+
+    *line = 1;
+    *column = 1;
+
+    if (vsw_yaml_load(file, &document) != 0) {
+        return -1;
+    }
+
+    /* Nodes are numbered from 1, in the order in which they begin. */
+    for (i = 1;
+         rc != 0 && (node = yaml_document_get_node(&document, i)) != NULL; i++)
+    {
+        if (node->type != YAML_MAPPING_NODE) {
+            continue;
+        }
+
+        for (pair = node->data.mapping.pairs.start;
+             rc != 0 && pair < node->data.mapping.pairs.top; pair++)
+        {
+            key = yaml_document_get_node(&document, pair->key);
+
+            if (key != NULL && key->type == YAML_SCALAR_NODE
+                && key->start_mark.line + 1 >= from
+                && strcmp((const char *) key->data.scalar.value, name) == 0)
+            {
+                *line = key->start_mark.line + 1;
+                *column = key->start_mark.column + 1;
+                rc = 0;
+            }
+        }
+    }
+
+    yaml_document_delete(&document);
+
+    return rc;
+}
+
+
+static int
+vsw_yaml_load(const char *file, yaml_document_t *document)
+{
+    yaml_parser_t parser;
+    FILE         *stream;
+    int           rc;
 
     stream = fopen(file, "re");
     if (stream == NULL) {
@@ -43,25 +119,7 @@ vsw_yaml_locate(const char *file, const char *path, size_t *line,
     }
 
     yaml_parser_set_input_file(&parser, stream);
-
-    if (yaml_parser_load(&parser, &document)) {
-        node = yaml_document_get_root_node(&document);
-
-        while (node != NULL) {
-            *line = node->start_mark.line + 1;
-            *column = node->start_mark.column + 1;
-
-            if (*path == '\0') {
-                rc = 0;
-                break;
-            }
-
-            node = vsw_yaml_step(&document, node, &path);
-        }
-
-        yaml_document_delete(&document);
-    }
-
+    rc = yaml_parser_load(&parser, document) ? 0 : -1;
     yaml_parser_delete(&parser);
     fclose(stream);
 

@@ -17,5 +17,12 @@
 int vsw_yaml_locate(const char *file, const char *path, size_t *line,
                     size_t *column);
 
+/*
+ * Finds the first key called `name`, in whatever mapping, that stands at line
+ * `from` or below.  0, or -1 if there is none; line and column are then 1.
+ */
+int vsw_yaml_locate_key(const char *file, const char *name, size_t from,
+                        size_t *line, size_t *column);
+
 
 #endif /* VSW_YAML_H */

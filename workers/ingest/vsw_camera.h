@@ -26,7 +26,8 @@
 #include "vsw_publisher.h"
 #include "vstream_camera_id.h"
 
-#define VSW_CAMERA_AVOID_MS 5000 /* after a hand-over: others first */
+#define VSW_CAMERA_AVOID_MS 1500 /* after a hand-over: others first */
+#define VSW_CAMERA_KEEP_MS  5000 /* after a take: it is not handed over */
 
 
 typedef enum {

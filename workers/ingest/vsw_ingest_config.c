@@ -30,6 +30,14 @@
 #define VSW_OPTIONAL_PTR (CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER)
 
 
+/* What libcyaml has said: its first line, and the innermost position. */
+typedef struct {
+    char   problem[256];
+    size_t line; /* 0: none was told */
+    size_t column;
+} vsw_ingest_config_report_t;
+
+
 static int         vsw_ingest_config_defaults(vsw_ingest_config_t *config);
 static bool        vsw_ingest_config_swap(char **a, char **b);
 static int         vsw_ingest_config_default(char **text, const char *value);
@@ -43,6 +51,10 @@ static const char *vsw_ingest_config_limits(const vsw_config_limits_t *limits,
                                             char *path, size_t path_size);
 static void        vsw_ingest_config_log(cyaml_log_t level, void *context,
                                          const char *format, va_list args);
+static void        vsw_ingest_config_explain(const char                       *file,
+                                             const vsw_ingest_config_report_t *report,
+                                             const char *problem, char *error,
+                                             size_t error_size);
 static void vsw_ingest_config_complain(const char *file, const char *path,
                                        const char *problem, char *error,
                                        size_t error_size);
@@ -61,6 +73,12 @@ static const cyaml_strval_t vsw_log_level_values[] = {
 static const cyaml_strval_t vsw_log_format_values[] = {
     { "json", VSW_LOG_JSON },
     { "text", VSW_LOG_PLAIN },
+};
+
+/* libcyaml's own kind takes any word that is not "false" for true. */
+static const cyaml_strval_t vsw_bool_values[] = {
+    { "false", false }, { "no", false }, { "off", false },
+    { "true", true },   { "yes", true }, { "on", true },
 };
 
 static const cyaml_schema_value_t vsw_text_schema = {
@@ -97,7 +115,9 @@ static const cyaml_schema_field_t vsw_sources_fields[] = {
                          &vsw_text_schema, 0, VSW_NETWORKS_MAX),
     CYAML_FIELD_SEQUENCE("files", VSW_OPTIONAL_PTR, vsw_config_sources_t, files,
                          &vsw_file_schema, 0, VSW_INGEST_FILES_MAX),
-    CYAML_FIELD_BOOL_PTR("test", VSW_OPTIONAL_PTR, vsw_config_sources_t, test),
+    CYAML_FIELD_ENUM_PTR("test", VSW_OPTIONAL_PTR | CYAML_FLAG_STRICT,
+                         vsw_config_sources_t, test, vsw_bool_values,
+                         CYAML_ARRAY_LEN(vsw_bool_values)),
     CYAML_FIELD_END,
 };
 
@@ -155,12 +175,6 @@ static const cyaml_schema_value_t vsw_ingest_schema = {
                         vsw_ingest_fields),
 };
 
-/* What libcyaml has said: its first line, and the innermost position. */
-typedef struct {
-    char problem[256];
-    char place[256];
-} vsw_ingest_config_report_t;
-
 static const cyaml_config_t vsw_ingest_config_free = {
     .mem_fn = cyaml_mem,
 };
@@ -169,7 +183,7 @@ static const cyaml_config_t vsw_ingest_config_free = {
 vsw_ingest_config_t *
 vsw_ingest_config_load(const char *path, char *error, size_t error_size)
 {
-    vsw_ingest_config_report_t report = { "", "" };
+    vsw_ingest_config_report_t report = { "", 0, 0 };
     vsw_ingest_config_t       *config = NULL;
     const char                *problem;
     cyaml_err_t                rc = CYAML_OK;
@@ -181,19 +195,19 @@ vsw_ingest_config_load(const char *path, char *error, size_t error_size)
               .log_level = CYAML_LOG_ERROR,
     };
 
-    if (path == NULL) {
-        config = calloc(1, sizeof(*config));
-    } else {
+    if (path != NULL) {
         rc = cyaml_load_file(path, &settings, &vsw_ingest_schema,
                              (cyaml_data_t **) &config, NULL);
     }
 
     if (rc != CYAML_OK) {
-        snprintf(error, error_size, "%s: %s%s", path,
-                 report.problem[0] != '\0' ? report.problem
-                                           : cyaml_strerror(rc),
-                 report.place);
+        vsw_ingest_config_explain(path, &report, cyaml_strerror(rc), error,
+                                  error_size);
         return NULL;
+    }
+
+    if (config == NULL) { /* no file, or one without any key */
+        config = calloc(1, sizeof(*config));
     }
 
     if (config == NULL || vsw_ingest_config_defaults(config) != 0) {
@@ -481,7 +495,7 @@ vsw_ingest_config_log(cyaml_log_t level, void *context, const char *format,
                       va_list args)
 {
     vsw_ingest_config_report_t *report = context;
-    char                        line[256], *text = line;
+    char                        line[256], *place, *text = line;
 
     (void) level;
 
@@ -492,17 +506,50 @@ vsw_ingest_config_log(cyaml_log_t level, void *context, const char *format,
         text += 6;
     }
 
-    if (strncmp(text, "Backtrace", 9) == 0) {
-        return;
-    }
+    place = strstr(text, "(line: ");
 
-    text += strspn(text, " ");
+    if (place != NULL && report->line == 0) {
+        report->line = strtoul(place + 7, &place, 10);
+        place = strstr(place, "column: ");
+        report->column = place == NULL ? 1 : strtoul(place + 8, NULL, 10);
+    }
 
     if (report->problem[0] == '\0') {
         snprintf(report->problem, sizeof(report->problem), "%s", text);
-    } else if (report->place[0] == '\0') {
-        snprintf(report->place, sizeof(report->place), ", %s", text);
     }
+}
+
+
+/* Of an unknown key libcyaml tells the place of what stood before it. */
+static void
+vsw_ingest_config_explain(const char                       *file,
+                          const vsw_ingest_config_report_t *report,
+                          const char *problem, char *error, size_t error_size)
+{
+    static const char unknown[] = "Unexpected key: ";
+
+    size_t line, column;
+
+    if (report->problem[0] != '\0') {
+        problem = report->problem;
+    }
+
+    if (strncmp(problem, unknown, sizeof(unknown) - 1) != 0
+        || vsw_yaml_locate_key(file, problem + sizeof(unknown) - 1,
+                               report->line, &line, &column)
+               != 0)
+    {
+        line = report->line;
+        column = report->column;
+    }
+
+    if (line == 0) {
+        snprintf(error, error_size, "%s: %s", file, problem);
+        return;
+    }
+
+    snprintf(error, error_size, "%s: line %zu, column %zu: %s", file, line,
+             column, problem);
 }
 
 

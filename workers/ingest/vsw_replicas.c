@@ -77,10 +77,16 @@ vsw_replicas_init(vsw_replicas_t *replicas, vsw_camera_env_t *env,
 void
 vsw_replicas_hold_off(vsw_replicas_t *replicas, const char *why)
 {
-    vsw_log(VSW_LOG_INFO, "no lease is taken for a while",
-            VSW_LOG_TEXT("why", why),
-            VSW_LOG_NUMBER("ms", VSTREAM_LEASE_TTL_MS));
-    replicas->hold_off_ms = vsw_clock_ms() + VSTREAM_LEASE_TTL_MS;
+    int64_t now = vsw_clock_ms();
+
+    if (replicas->hold_off_ms <= now) {
+        vsw_log(VSW_LOG_INFO, "no lease is taken for a while",
+                VSW_LOG_TEXT("why", why),
+                VSW_LOG_NUMBER("ms", VSTREAM_LEASE_TTL_MS));
+    }
+
+    replicas->hold_off_ms = now + VSTREAM_LEASE_TTL_MS;
+    replicas->announce_ms = 0; /* the others should know */
 }
 
 
@@ -107,7 +113,10 @@ vsw_replicas_tick(vsw_replicas_t *replicas, int64_t now_ms)
     }
 
     if (now_ms >= replicas->announce_ms && !replicas->reading) {
-        replicas->announce_ms = now_ms + VSW_REPLICAS_ANNOUNCE_MS;
+        replicas->announce_ms =
+            now_ms
+            + (now_ms < replicas->hold_off_ms ? VSW_REPLICAS_HURRY_MS
+                                              : VSW_REPLICAS_ANNOUNCE_MS);
         vsw_replicas_announce(replicas);
     }
 
@@ -161,6 +170,7 @@ vsw_replicas_announce(vsw_replicas_t *replicas)
     self->load_milli = vsw_replicas_load();
     self->max = env->config->limits.cameras;
     self->held = vsw_replicas_held(replicas);
+    self->closed = vsw_clock_ms() < replicas->hold_off_ms;
 
     vstream_writer_init(&w, json, sizeof(json));
     vstream_writer_text(&w, "{\"owner\":\"");
@@ -171,6 +181,8 @@ vsw_replicas_announce(vsw_replicas_t *replicas)
     vstream_writer_uint(&w, self->max);
     vstream_writer_text(&w, ",\"load_milli\":");
     vstream_writer_uint(&w, self->load_milli);
+    vstream_writer_text(&w, ",\"closed\":");
+    vstream_writer_text(&w, self->closed ? "true" : "false");
     vstream_writer_text(&w, ",\"highest_epoch\":");
     vstream_writer_uint(&w, env->office.highest_epoch);
     vstream_writer_text(&w, ",\"version\":\"" VSTREAM_VERSION "\"}");
@@ -360,6 +372,7 @@ vsw_replicas_other(vsw_replicas_t *replicas, const char *name,
         snprintf(other->name, sizeof(other->name), "%s", name);
         other->max = vsw_replicas_number(json, "max");
         other->load_milli = vsw_replicas_number(json, "load_milli");
+        other->closed = json_is_true(json_object_get(json, "closed"));
         other->held = vsw_replicas_number(json, "held");
         other->counted = other->held;
         replicas->count++;
@@ -537,6 +550,7 @@ vsw_replicas_line_up(vsw_replicas_t *replicas)
 {
     vsw_share_t   shares[VSW_REPLICAS_MAX];
     vsw_camera_t *camera;
+    int64_t       since;
     size_t        i, rank, count;
 
     for (i = 1; i < replicas->count; i++) {
@@ -553,10 +567,11 @@ vsw_replicas_line_up(vsw_replicas_t *replicas)
         }
 
         rank = vsw_shares_give(shares, count, 0);
-        camera->take_ms =
-            rank == count
-                ? 0
-                : camera->free_ms + (int64_t) rank * VSW_REPLICAS_RANK_MS;
+        since = camera->free_ms > replicas->hold_off_ms ? camera->free_ms
+                                                        : replicas->hold_off_ms;
+        camera->take_ms = rank == VSW_SHARES_NEVER
+                              ? 0
+                              : since + (int64_t) rank * VSW_REPLICAS_RANK_MS;
     }
 }
 
@@ -573,6 +588,7 @@ vsw_replicas_shares(const vsw_replicas_t *replicas, vsw_share_t *shares)
                 i == 0 ? vsw_replicas_held(replicas) : replicas->list[i].held,
             .max = replicas->list[i].max,
             .load_milli = replicas->list[i].load_milli,
+            .closed = replicas->list[i].closed,
         };
     }
 
@@ -653,7 +669,7 @@ vsw_replicas_surplus(const vsw_replicas_t *replicas, int64_t now_ms)
         camera = replicas->cameras->list[i];
 
         if (camera->lease.state != VSW_LEASE_HELD
-            || now_ms - camera->taken_ms < VSW_CAMERA_AVOID_MS)
+            || now_ms - camera->taken_ms < VSW_CAMERA_KEEP_MS)
         {
             continue;
         }

@@ -24,7 +24,8 @@
 #define VSW_REPLICAS_POLL_MS      120
 #define VSW_REPLICAS_RANK_MS      150 /* longer than between two polls */
 #define VSW_REPLICAS_HAND_OVER_MS 1000
-#define VSW_REPLICAS_SETTLE_MS    700 /* after start: see who is there */
+#define VSW_REPLICAS_SETTLE_MS    900 /* after start: see who is there */
+#define VSW_REPLICAS_HURRY_MS     150 /* announced this often while holding off */
 #define VSW_REPLICAS_TWIN_MS      5000
 #define VSW_REPLICAS_FORGET_MS    600000 /* a name without a sign of life */
 
@@ -34,6 +35,7 @@ typedef struct {
     char     name[VSTREAM_CAMERA_ID_MAX + 1];
     uint32_t max;
     uint32_t load_milli;
+    bool     closed;  /* takes nothing now: it holds off, or leaves */
     uint32_t held;    /* leases, by the last poll */
     uint32_t counted; /* leases, by the poll under way */
 } vsw_replica_t;

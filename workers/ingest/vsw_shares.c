@@ -45,7 +45,7 @@ vsw_shares_give(vsw_share_t *shares, size_t count, size_t self)
         }
 
         if (i != self && vsw_shares_is_before(&shares[i], &shares[self])) {
-            rank++;
+            rank += shares[i].closed ? VSW_SHARES_CLOSED_RANKS : 1;
         }
     }
 
@@ -53,7 +53,7 @@ vsw_shares_give(vsw_share_t *shares, size_t count, size_t self)
         shares[first].held++;
     }
 
-    return self_is_full ? count : rank;
+    return self_is_full ? VSW_SHARES_NEVER : rank;
 }
 
 
@@ -68,7 +68,7 @@ vsw_shares_has_surplus(const vsw_share_t *shares, size_t count, size_t self)
     }
 
     for (i = 0; i < count; i++) {
-        if (i == self || vsw_shares_is_full(&shares[i])) {
+        if (i == self || shares[i].closed || vsw_shares_is_full(&shares[i])) {
             continue;
         }
 

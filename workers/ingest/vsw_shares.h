@@ -16,9 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VSW_SHARES_BUSY_MILLI  800 /* load per core where a host is busy */
-#define VSW_SHARES_PENALTY_MAX 2000
-#define VSW_SHARES_MOVE_MILLI  1500 /* least difference worth a move */
+#define VSW_SHARES_BUSY_MILLI   800 /* load per core where a host is busy */
+#define VSW_SHARES_PENALTY_MAX  2000
+#define VSW_SHARES_CLOSED_RANKS 6
+#define VSW_SHARES_NEVER        SIZE_MAX
+#define VSW_SHARES_MOVE_MILLI   1500 /* least difference worth a move */
 
 
 typedef struct {
@@ -26,6 +28,7 @@ typedef struct {
     uint32_t    held;       /* cameras */
     uint32_t    max;        /* cameras that it will hold; 0: no limit */
     uint32_t    load_milli; /* 1-minute load average per core, x 1000 */
+    bool        closed;     /* takes nothing now */
 } vsw_share_t;
 
 
@@ -34,8 +37,10 @@ uint32_t vsw_shares_score(const vsw_share_t *share);
 /*
  * Gives the next free camera to the replica that should have it: adds one to
  * its `held` and returns the rank of `self`, which is 0 if it is the one, 1
- * if it is the next in line, and so on.  Call it once per free camera, in the
- * order of their ids.  A replica that is full is in no line: rank `count`.
+ * if it is the next in line, and so on.  One that is closed counts for
+ * several, so that a replica that has just started is waited for a little.
+ * Call it once per free camera, in the order of their ids.
+ * VSW_SHARES_NEVER: `self` is full.
  */
 size_t vsw_shares_give(vsw_share_t *shares, size_t count, size_t self);
 

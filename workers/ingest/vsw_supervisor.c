@@ -44,6 +44,7 @@ static void vsw_supervisor_given_back(void *data, const redisReply *reply);
 static void vsw_supervisor_on_reload(struct ev_loop *loop, ev_signal *signal,
                                      int events);
 static void vsw_supervisor_up(void *data);
+static void vsw_supervisor_sign_schema(vsw_supervisor_t *supervisor);
 static void vsw_supervisor_schema(void *data, const redisReply *reply);
 static void vsw_supervisor_ready(vsw_supervisor_t *supervisor);
 static void vsw_supervisor_down(void *data);
@@ -328,6 +329,10 @@ vsw_supervisor_housekeeping(vsw_supervisor_t *supervisor, int64_t now_ms)
         vsw_args_text(&args, "PING");
         (void) vsw_args_send(&args, supervisor->news, NULL, NULL, NULL);
         (void) vsw_args_send(&args, supervisor->env.media, NULL, NULL, NULL);
+
+        if (supervisor->schema_ok) {
+            vsw_supervisor_sign_schema(supervisor);
+        }
     }
 }
 
@@ -526,18 +531,28 @@ vsw_supervisor_up(void *data)
     vsw_args_t        args;
 
     supervisor->schema_ok = 0;
-
-    vsw_args_init(&args);
-    vsw_args_text(&args, "SETNX");
-    vsw_args_key(&args, env->office.prefix, VSTREAM_KEY_SCHEMA, NULL);
-    vsw_args_int(&args, VSTREAM_SCHEMA_VERSION);
-    (void) vsw_args_send(&args, env->control, NULL, NULL, NULL);
+    vsw_supervisor_sign_schema(supervisor);
 
     vsw_args_init(&args);
     vsw_args_text(&args, "GET");
     vsw_args_key(&args, env->office.prefix, VSTREAM_KEY_SCHEMA, NULL);
     (void) vsw_args_send(&args, env->control, vsw_supervisor_schema, supervisor,
                          NULL);
+}
+
+
+/* Again and again, since a Redis may be emptied at any time. */
+static void
+vsw_supervisor_sign_schema(vsw_supervisor_t *supervisor)
+{
+    vsw_camera_env_t *env = &supervisor->env;
+    vsw_args_t        args;
+
+    vsw_args_init(&args);
+    vsw_args_text(&args, "SETNX");
+    vsw_args_key(&args, env->office.prefix, VSTREAM_KEY_SCHEMA, NULL);
+    vsw_args_int(&args, VSTREAM_SCHEMA_VERSION);
+    (void) vsw_args_send(&args, env->control, NULL, NULL, NULL);
 }
 
 
