@@ -17,6 +17,9 @@
 /* More behind than this, pictures are decoded but not all are shown. */
 #define VSW_BEHIND_US 150000
 
+/* Stills further apart than this are worth giving memory back between. */
+#define VSW_REST_US 500000
+
 #define VSW_NEVER_US INT64_MAX
 
 
@@ -567,6 +570,30 @@ vsw_viewing_take(vsw_viewing_t *v, vsw_failure_t *failure)
 }
 
 
+/*
+ * Nothing is to be decoded for a while.  Decoder and encoder hold some
+ * megabytes for a camera that nobody watches, and are made anew in a
+ * millisecond.
+ */
+static void
+vsw_viewing_rest(vsw_viewing_t *v)
+{
+    if (v->decoder == NULL) {
+        return;
+    }
+
+    if (v->still.interval_us < VSW_REST_US) {
+        vsw_decoder_reset(v->decoder);
+        return;
+    }
+
+    vsw_decoder_destroy(v->decoder);
+    vsw_jpeg_encoder_destroy(v->encoder);
+    v->decoder = NULL;
+    v->encoder = NULL;
+}
+
+
 /* Detached: a still from the newest keyframe, once one is due. */
 static int
 vsw_viewing_still(vsw_viewing_t *v, int64_t *due_us, vsw_failure_t *failure)
@@ -599,7 +626,7 @@ vsw_viewing_still(vsw_viewing_t *v, int64_t *due_us, vsw_failure_t *failure)
         if (rc == VSTREAM_OK) {
             vsw_decoder_drain(v->decoder);
             rc = vsw_viewing_receive(v, false, failure);
-            vsw_decoder_reset(v->decoder);
+            vsw_viewing_rest(v);
         }
     }
 
@@ -689,9 +716,7 @@ vsw_viewing_detach(vsw_viewing_t *v)
     vsw_unit_ring_newest_key(v->ring, &key);
     v->shown_key = key.serial;
 
-    if (v->decoder != NULL) {
-        vsw_decoder_reset(v->decoder);
-    }
+    vsw_viewing_rest(v);
 }
 
 
