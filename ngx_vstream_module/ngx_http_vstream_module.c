@@ -8,7 +8,17 @@
 #include "ngx_http_vstream_viewer.h"
 
 
+static char *ngx_http_vstream_endpoint_value(ngx_conf_t *cf,
+    ngx_http_vstream_loc_conf_t *vlcf, ngx_uint_t single);
 static char *ngx_http_vstream_endpoint_directive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_vstream_bound_is_wrong(ngx_conf_t *cf,
+    ngx_command_t *cmd, const char *right);
+static char *ngx_http_vstream_max_viewers_directive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_vstream_stall_timeout_directive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_vstream_max_frame_size_directive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_vstream_max_fps_directive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
@@ -34,24 +44,20 @@ static void ngx_http_vstream_exit_process(ngx_cycle_t *cycle);
 typedef struct {
     ngx_str_t              name;
     ngx_http_handler_pt    handler;
-    ngx_uint_t             open; /* needs no vstream_anonymous */
+    ngx_uint_t             open;   /* needs no vstream_anonymous */
+    ngx_uint_t             single; /* its value names one camera */
 } ngx_http_vstream_endpoint_t;
 
 
 static ngx_http_vstream_endpoint_t ngx_http_vstream_endpoints[] = {
-    { ngx_string("vstream_mjpeg"), ngx_http_vstream_mjpeg_handler, 0 },
-    { ngx_string("vstream_snapshot"), ngx_http_vstream_snapshot_handler, 0 },
-    { ngx_string("vstream_wall"), ngx_http_vstream_wall_handler, 0 },
-    { ngx_string("vstream_status"), ngx_http_vstream_status_handler, 0 },
-    { ngx_string("vstream_health"), ngx_http_vstream_health_handler, 1 },
-    { ngx_string("vstream_ready"), ngx_http_vstream_ready_handler, 1 },
-    { ngx_string("vstream_metrics"), ngx_http_vstream_metrics_handler, 0 },
-    { ngx_null_string, NULL, 0 }
-};
-
-
-static ngx_conf_num_bounds_t ngx_http_vstream_max_viewers_bounds = {
-    ngx_conf_check_num_bounds, 1, 1000000
+    { ngx_string("vstream_mjpeg"), ngx_http_vstream_mjpeg_handler, 0, 1 },
+    { ngx_string("vstream_snapshot"), ngx_http_vstream_snapshot_handler, 0, 1 },
+    { ngx_string("vstream_wall"), ngx_http_vstream_wall_handler, 0, 0 },
+    { ngx_string("vstream_status"), ngx_http_vstream_status_handler, 0, 1 },
+    { ngx_string("vstream_health"), ngx_http_vstream_health_handler, 1, 0 },
+    { ngx_string("vstream_ready"), ngx_http_vstream_ready_handler, 1, 0 },
+    { ngx_string("vstream_metrics"), ngx_http_vstream_metrics_handler, 0, 0 },
+    { ngx_null_string, NULL, 0, 0 }
 };
 
 
@@ -143,23 +149,23 @@ static ngx_command_t ngx_http_vstream_commands[] = {
 
     { ngx_string("vstream_max_viewers"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_http_vstream_max_viewers_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_vstream_loc_conf_t, max_viewers),
-      &ngx_http_vstream_max_viewers_bounds },
+      0,
+      NULL },
 
     { ngx_string("vstream_stall_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_http_vstream_stall_timeout_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_vstream_loc_conf_t, stall_timeout),
+      0,
       NULL },
 
     { ngx_string("vstream_max_frame_size"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_http_vstream_max_frame_size_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_vstream_loc_conf_t, max_frame_size),
+      0,
       NULL },
 
     { ngx_string("vstream_max_fps"),
@@ -291,19 +297,59 @@ ngx_http_vstream_frames_variable(ngx_http_request_t *r,
 }
 
 
+/* The value of an endpoint; where it holds no variable it is checked here. */
+static char *
+ngx_http_vstream_endpoint_value(ngx_conf_t *cf,
+    ngx_http_vstream_loc_conf_t *vlcf, ngx_uint_t single)
+{
+    ngx_str_t                        *value;
+    ngx_http_complex_value_t         *camera;
+    ngx_http_compile_complex_value_t  ccv;
+
+    value = cf->args->elts;
+
+    camera = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (camera == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = camera;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (single && camera->lengths == NULL
+        && vstream_camera_id_check(ngx_http_vstream_slice(&value[1]))
+               != VSTREAM_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid camera id \"%V\" of %V: it has 1 to 64 "
+                           "letters, digits, dots, dashes or underscores and "
+                           "begins with a letter or digit",
+                           &value[1], &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
+    vlcf->camera = camera;
+
+    return NGX_CONF_OK;
+}
+
+
 static char *
 ngx_http_vstream_endpoint_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
-    ngx_str_t                        *value;
-    ngx_http_core_loc_conf_t         *clcf;
-    ngx_http_vstream_loc_conf_t      *vlcf;
-    ngx_http_vstream_main_conf_t     *vmcf;
-    ngx_http_vstream_endpoint_t      *endpoint;
-    ngx_http_compile_complex_value_t  ccv;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_vstream_loc_conf_t  *vlcf;
+    ngx_http_vstream_main_conf_t *vmcf;
+    ngx_http_vstream_endpoint_t  *endpoint;
 
     vlcf = conf;
-    value = cf->args->elts;
 
     if (vlcf->endpoint.data) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -318,27 +364,17 @@ ngx_http_vstream_endpoint_directive(ngx_conf_t *cf, ngx_command_t *cmd,
         /* the table has an entry for each directive that calls this */
     }
 
+    if (cf->args->nelts > 1
+        && ngx_http_vstream_endpoint_value(cf, vlcf, endpoint->single)
+               != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     vlcf->endpoint = cmd->name;
     vlcf->endpoint_file = cf->conf_file->file.name;
     vlcf->endpoint_line = cf->conf_file->line;
     vlcf->endpoint_open = endpoint->open;
-
-    if (cf->args->nelts > 1) {
-        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-        vlcf->camera = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-        if (vlcf->camera == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        ccv.cf = cf;
-        ccv.value = &value[1];
-        ccv.complex_value = vlcf->camera;
-
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-    }
 
     vmcf = ngx_http_conf_get_module_main_conf(cf, ngx_vstream_module);
 
@@ -354,6 +390,107 @@ ngx_http_vstream_endpoint_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+/* What is said of a bound that is out of its own bounds. */
+static char *
+ngx_http_vstream_bound_is_wrong(ngx_conf_t *cf, ngx_command_t *cmd,
+    const char *right)
+{
+    ngx_str_t *value;
+
+    value = cf->args->elts;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" of %V: it is %s", &value[1],
+                       &cmd->name, right);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_vstream_max_viewers_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_int_t                    n;
+    ngx_str_t                   *value;
+    ngx_http_vstream_loc_conf_t *vlcf;
+
+    vlcf = conf;
+    value = cf->args->elts;
+
+    if (vlcf->max_viewers != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n < 1 || n > 1000000) {
+        return ngx_http_vstream_bound_is_wrong(cf, cmd,
+                                               "a number from 1 to 1000000");
+    }
+
+    vlcf->max_viewers = (ngx_uint_t) n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_vstream_stall_timeout_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_int_t                    msec;
+    ngx_str_t                   *value;
+    ngx_http_vstream_loc_conf_t *vlcf;
+
+    vlcf = conf;
+    value = cf->args->elts;
+
+    if (vlcf->stall_timeout != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    msec = ngx_parse_time(&value[1], 0);
+
+    if (msec < 100 || msec > 3600000) {
+        return ngx_http_vstream_bound_is_wrong(
+            cf, cmd, "a time from 100ms to 1h, as in 10s");
+    }
+
+    vlcf->stall_timeout = (ngx_msec_t) msec;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_vstream_max_frame_size_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ssize_t                      size;
+    ngx_str_t                   *value;
+    ngx_http_vstream_loc_conf_t *vlcf;
+
+    vlcf = conf;
+    value = cf->args->elts;
+
+    if (vlcf->max_frame_size != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
+    size = ngx_parse_size(&value[1]);
+
+    if (size < 1024 || size > (ssize_t) VSTREAM_FRAME_BYTES_MAX) {
+        return ngx_http_vstream_bound_is_wrong(cf, cmd,
+                                               "a size from 1k to 8m");
+    }
+
+    vlcf->max_frame_size = (size_t) size;
+
+    return NGX_CONF_OK;
+}
+
+
 static char *
 ngx_http_vstream_max_fps_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
@@ -361,8 +498,6 @@ ngx_http_vstream_max_fps_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_int_t                    milli;
     ngx_str_t                   *value;
     ngx_http_vstream_loc_conf_t *vlcf;
-
-    (void) cmd;
 
     vlcf = conf;
     value = cf->args->elts;
@@ -373,14 +508,9 @@ ngx_http_vstream_max_fps_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     milli = ngx_atofp(value[1].data, value[1].len, 3);
 
-    if (milli == NGX_ERROR || (milli != 0 && milli < 10)
-        || milli > 1000000)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" of vstream_max_fps: it is a "
-                           "number from 0.01 to 1000, or 0 for no limit",
-                           &value[1]);
-        return NGX_CONF_ERROR;
+    if (milli != 0 && (milli < 10 || milli > 1000000)) {
+        return ngx_http_vstream_bound_is_wrong(
+            cf, cmd, "a number from 0.01 to 1000, or 0 for no limit");
     }
 
     vlcf->max_fps_milli = (ngx_uint_t) milli;
@@ -594,13 +724,6 @@ ngx_http_vstream_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               VSTREAM_FRAME_BYTES_MAX);
     ngx_conf_merge_uint_value(conf->max_fps_milli, prev->max_fps_milli, 0);
     ngx_conf_merge_ptr_value(conf->placeholder, prev->placeholder, NULL);
-
-    if (conf->stall_timeout < 100) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "vstream_stall_timeout is %M ms; it is at least 100ms",
-                      conf->stall_timeout);
-        return NGX_CONF_ERROR;
-    }
 
     if (conf->endpoint.data && !conf->endpoint_open && !conf->anonymous) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,

@@ -95,7 +95,8 @@ ngx_http_vstream_camera_option(ngx_conf_t *cf, vstream_camera_t *camera,
     if (equals == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid camera option \"%V\": options are written "
-                           "as name=value",
+                           "as name=value, and with a space in them as "
+                           "\"name=North gate\"",
                            text);
         return NGX_CONF_ERROR;
     }

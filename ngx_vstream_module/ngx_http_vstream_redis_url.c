@@ -2,7 +2,7 @@
  * vstream_redis: where Redis is.
  *
  *     redis://[user[:password]@]host[:port][/db]
- *     unix:/path[:db]
+ *     unix:/path
  *
  * and the parameters connections=, prefix= and password_file=.
  */
@@ -132,7 +132,7 @@ ngx_http_vstream_redis_url(ngx_conf_t *cf,
 
     ngx_memzero(&u, sizeof(ngx_url_t));
 
-    if (url->len > 8 && ngx_strncmp(url->data, "redis://", 8) == 0) {
+    if (url->len >= 8 && ngx_strncmp(url->data, "redis://", 8) == 0) {
         rest.data = url->data + 8;
         rest.len = url->len - 8;
 
@@ -177,7 +177,7 @@ ngx_http_vstream_redis_parameter(ngx_conf_t *cf,
     ngx_int_t n;
     ngx_str_t value;
 
-    if (text->len > 12 && ngx_strncmp(text->data, "connections=", 12) == 0) {
+    if (text->len >= 12 && ngx_strncmp(text->data, "connections=", 12) == 0) {
         n = ngx_atoi(text->data + 12, text->len - 12);
 
         if (n < 1 || n > 64) {
@@ -193,7 +193,7 @@ ngx_http_vstream_redis_parameter(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
-    if (text->len > 7 && ngx_strncmp(text->data, "prefix=", 7) == 0) {
+    if (text->len >= 7 && ngx_strncmp(text->data, "prefix=", 7) == 0) {
         value.data = text->data + 7;
         value.len = text->len - 7;
 
@@ -213,7 +213,7 @@ ngx_http_vstream_redis_parameter(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
-    if (text->len > 14 && ngx_strncmp(text->data, "password_file=", 14) == 0) {
+    if (text->len >= 14 && ngx_strncmp(text->data, "password_file=", 14) == 0) {
         value.data = text->data + 14;
         value.len = text->len - 14;
 

@@ -56,6 +56,7 @@ sub now_ms {
 
 # Like is(), for what a terminal should not be shown.
 sub is_bytes ($got, $wanted, $name) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $same = defined $got && $got eq $wanted;
 
     ok $same, $name or diag sprintf "got %s, wanted %d bytes",
