@@ -1,0 +1,92 @@
+# Load for the fault tests: cameras that publish by themselves, many viewers
+# that check what they get, and what processes cost.  The programs are in
+# t/clients; those in C were built below $B.
+
+package Vstream::Load;
+
+use v5.36;
+
+use parent 'Vstream::Process';
+
+use Carp qw(croak);
+use Cwd qw(abs_path);
+use FindBin;
+use JSON::PP qw(decode_json);
+
+my $count = 0;
+my $top = abs_path("$FindBin::Bin/../..");
+
+
+# Cameras that publish until the test ends.  Options: cameras (ids), fps,
+# smallest, largest (bytes of a picture), port (instead of the Redis's own).
+sub publish ($class, $redis, %options) {
+    my $log = $redis->{folder} . '/publisher' . ++$count . '.log';
+
+    return $class->start(log => $log, command => [
+        "$top/t/clients/publisher", '--port', $options{port} // $redis->port,
+        (map { ("--$_", $options{$_}) }
+            grep { defined $options{$_} } qw(fps smallest largest epoch)),
+        @{ $options{cameras} },
+    ]);
+}
+
+# Viewers of one path, for so many seconds; result() waits for them.  Options:
+# count, seconds, tls, joins, stalled, rate, buffer, back (true: they come back
+# when their stream has ended), port.
+sub view ($class, $nginx, $path, %options) {
+    my $log = $nginx->folder . '/viewers' . ++$count . '.json';
+    my %letter = (count => 'n', seconds => 't', joins => 'j', stalled => 's',
+        rate => 'r', buffer => 'b');
+    my @arguments = map { ("-$letter{$_}", $options{$_}) }
+        grep { defined $options{$_} } sort keys %letter;
+
+    push @arguments, '-T' if $options{tls};
+    push @arguments, '-w' if $options{back};
+
+    return $class->start(log => $log, seconds => $options{seconds} // 1,
+        command => [ program('viewers'), @arguments,
+            $options{port}
+                // ($options{tls} ? $nginx->tls_port : $nginx->port),
+            $path ]);
+}
+
+# What they have seen, by the names that t/clients/viewers.c gives it.
+sub result ($self) {
+    my $end = $self->wait_end($self->{seconds} + 15);
+
+    open my $file, '<', $self->{log} or croak "$self->{log}: $!";
+    my $text = do { local $/; <$file> };
+    croak "viewers: $end: $text" if $end ne 'exit 0';
+
+    return decode_json($text);
+}
+
+sub program ($name) {
+    my $build = $ENV{B} // 'build';
+
+    $build = "$top/$build" if $build !~ m{^/};
+
+    return "$build/t/clients/$name";
+}
+
+# Resident memory of processes, in bytes, without what they share with others.
+sub memory (@pids) {
+    my $sum = 0;
+
+    for my $pid (@pids) {
+        open my $file, '<', "/proc/$pid/smaps_rollup" or next;
+        while (<$file>) {
+            $sum += 1024 * $1 if /^Private_(?:Clean|Dirty):\s+(\d+)/;
+        }
+    }
+
+    return $sum;
+}
+
+# Open descriptors of a process.
+sub descriptors ($pid) {
+    opendir my $folder, "/proc/$pid/fd" or return 0;
+    return grep { !/^\./ } readdir $folder;
+}
+
+1;
