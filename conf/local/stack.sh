@@ -109,10 +109,8 @@ stack_start() {
     start_nginx
     step_done "nginx" "pid $(process_pid nginx)"
 
-    step "the first picture" "$RUN_DIR/logs/first.log" stack_first_picture || {
-        stack_explain
-        die "no picture came within a minute; the logs are in $RUN_DIR/logs"
-    }
+    step "the first picture" "$RUN_DIR/logs/first.log" stack_first_picture ||
+        die "$(stack_refusal)"
 }
 
 
@@ -133,11 +131,12 @@ http_get() {
 }
 
 
-# Until a whole JPEG is served, or a minute is over.
+# Until a whole JPEG is served; not if it takes more than a minute, or if one
+# of those that have to make it has ended.
 stack_first_picture() {
-    local i picture=$RUN_DIR/data/first.jpg
+    local picture=$RUN_DIR/data/first.jpg end=$((SECONDS + 60))
 
-    for ((i = 0; i < 300; i++)); do
+    while [ $SECONDS -lt $end ] && [ -z "$(stack_ended)" ]; do
         if http_get /live/pattern/frame.jpg "$picture" &&
             [ "$(head -c 2 "$picture" | od -An -tx1)" = " ff d8" ] &&
             [ "$(tail -c 2 "$picture" | od -An -tx1)" = " ff d9" ]; then
@@ -149,16 +148,30 @@ stack_first_picture() {
 }
 
 
-# Who did not come up, and its last words.
-stack_explain() {
+# Those of the stack that should run and do not.
+stack_ended() {
     local name
 
     for name in redis ingest-a ingest-b nginx; do
-        process_pid $name > /dev/null || {
-            echo "$name has ended:" >&2
-            log_show "$RUN_DIR/logs/$name.log" 6
-        }
+        process_pid $name > /dev/null || echo $name
     done
+}
+
+
+# Why there is no picture: the last words of who did not come up.
+stack_refusal() {
+    local name ended
+
+    ended=$(stack_ended)
+    for name in $ended; do
+        log_show "$RUN_DIR/logs/$name.log" 3
+    done
+
+    if [ -n "$ended" ]; then
+        echo "${ended//$'\n'/ and } ended; the logs are in $RUN_DIR/logs"
+    else
+        echo "no picture came within a minute; the logs are in $RUN_DIR/logs"
+    fi
 }
 
 
