@@ -84,6 +84,17 @@ $(B)/http_camera: t/cameras/http_camera.c
 
 .PHONY: cameras
 
+# Load for t/http; never sanitized either.
+CLIENTS := $(B)/t/clients/viewers
+
+clients: $(CLIENTS)
+
+$(B)/t/clients/%: t/clients/%.c
+	@mkdir -p $(@D)
+	$(CAMERA_CC) -lssl -lcrypto
+
+.PHONY: clients
+
 # Unit tests, lint, fuzzing.  `make unit B=build/asan SANITIZE=1` is the same
 # under AddressSanitizer and UndefinedBehaviorSanitizer.
 UNIT_BIN   := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*.c)))
@@ -100,6 +111,23 @@ FUZZ_CC    := clang -std=gnu11 $(WARN) -g -O1 -Ingx_vstream_module/core \
 $(B)/t/unit/%: t/unit/%.c t/unit/unit.h $(CORE_OBJ)
 	@mkdir -p $(@D)
 	$(TEST_CC) $< $(CORE_OBJ) -lcmocka
+
+# What the camera process is made of, for tests of it alone.
+CAMERA_OBJ := $(filter $(B)/o/workers/ingest/camera/% %/vsw_link.o \
+                  %/vsw_spawner.o,$(INGEST_OBJ))
+CAMERA_PKGS = $(shell pkg-config --libs libavformat libavcodec libavutil \
+                  libswscale libturbojpeg jansson)
+
+$(B)/t/unit/vsw_%: t/unit/vsw_%.c t/unit/unit.h $(CAMERA_OBJ) $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(TEST_CC) $(CPPFLAGS) $< $(CAMERA_OBJ) $(CORE_OBJ) -rdynamic \
+	    $(CAMERA_PKGS) -lcmocka -lpthread -lm
+
+$(B)/t/workers/camera_driver: t/workers/camera_driver.c $(CAMERA_OBJ) \
+                              $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(TEST_CC) $(CPPFLAGS) $< $(CAMERA_OBJ) $(CORE_OBJ) -rdynamic \
+	    $(CAMERA_PKGS) -lpthread -lm
 
 $(B)/t/fuzz/%: t/fuzz/%.c t/fuzz/replay.c t/fuzz/fuzz.h $(CORE_OBJ)
 	@mkdir -p $(@D)
@@ -150,7 +178,8 @@ check: packages
 	@$(MAKE) --no-print-directory test-programs media
 	@B=$(B) SANITIZE=$(SANITIZE) prove $(TESTS)
 
-test-programs: all cameras $(UNIT_BIN) $(REPLAY_BIN)
+test-programs: all cameras clients $(UNIT_BIN) $(REPLAY_BIN) \
+               $(B)/t/workers/camera_driver
 
 # Debian's nginx loads a sanitized module only after the sanitizer itself.
 check-asan:
