@@ -227,7 +227,7 @@ stack_watch() {
         done
 
         if cameras_join; then
-            say cameras "now: $JOINED"
+            say cameras "now:$JOINED"
             kill -HUP "$(process_pid nginx)"
         fi
     done

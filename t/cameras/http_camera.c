@@ -110,8 +110,9 @@ picture_size(const unsigned char *p, size_t size)
     size_t i;
 
     for (i = 2; i + 1 < size; i++) {
-        if (p[i] == 0xff && p[i + 1] == 0xd9 &&
-            (i + 3 >= size || (p[i + 2] == 0xff && p[i + 3] == 0xd8))) {
+        if (p[i] == 0xff && p[i + 1] == 0xd9
+            && (i + 3 >= size || (p[i + 2] == 0xff && p[i + 3] == 0xd8)))
+        {
             return i + 2;
         }
     }
@@ -131,7 +132,7 @@ pictures_find(const unsigned char *p, size_t size)
         if (pictures == NULL) {
             abort();
         }
-        pictures[n_pictures++] = (picture_t){ p, n };
+        pictures[n_pictures++] = (picture_t) { p, n };
         p += n;
         size -= n;
     }
@@ -252,15 +253,17 @@ client_read(void *cls, uint64_t pos, char *buf, size_t max)
     client = cls;
     age = (double) (clock_ns() - client->start_ns) / 1e9;
 
-    if (options.close_after > 0 && age > options.close_after &&
-        client->sent > client->header_size) {
+    if (options.close_after > 0 && age > options.close_after
+        && client->sent > client->header_size)
+    {
         return MHD_CONTENT_READER_END_WITH_ERROR;
     }
 
-    if (client->picture == NULL ||
-        client->sent == client->header_size + client->picture->size + 2) {
-        while (!stopping && options.stall_after > 0 &&
-               age > options.stall_after) {
+    if (client->picture == NULL
+        || client->sent == client->header_size + client->picture->size + 2)
+    {
+        while (!stopping && options.stall_after > 0
+               && age > options.stall_after) {
             nanosleep(&nap, NULL);
         }
         client_next(client, age);
@@ -340,8 +343,8 @@ client_is_allowed(struct MHD_Connection *connection)
 
     given = NULL;
     user = MHD_basic_auth_get_username_password(connection, &given);
-    allowed = user != NULL && given != NULL &&
-              strcmp(user, options.user) == 0 && strcmp(given, password) == 0;
+    allowed = user != NULL && given != NULL && strcmp(user, options.user) == 0
+              && strcmp(given, password) == 0;
     MHD_free(user);
     MHD_free(given);
 

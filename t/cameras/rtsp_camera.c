@@ -99,8 +99,8 @@ player_read(player_t *player)
             continue;
         }
 
-        if (av_seek_frame(player->in, player->stream, 0, AVSEEK_FLAG_BACKWARD) <
-            0) {
+        if (av_seek_frame(player->in, player->stream, 0, AVSEEK_FLAG_BACKWARD)
+            < 0) {
             return -1;
         }
         player->round_us = player->end_us;
@@ -145,8 +145,9 @@ player_create(const mount_t *mount)
     player->mount = mount;
     player->packet = av_packet_alloc();
 
-    if (avformat_open_input(&player->in, mount->file, NULL, NULL) < 0 ||
-        avformat_find_stream_info(player->in, NULL) < 0) {
+    if (avformat_open_input(&player->in, mount->file, NULL, NULL) < 0
+        || avformat_find_stream_info(player->in, NULL) < 0)
+    {
         goto failed;
     }
 
@@ -243,8 +244,9 @@ player_need_data(GstAppSrc *src, guint length, gpointer data)
     dts_us -= player->skip_us;
     pts_us -= player->skip_us;
 
-    if (player->mount->stall_after > 0 &&
-        (double) dts_us > player->mount->stall_after * 1e6) {
+    if (player->mount->stall_after > 0
+        && (double) dts_us > player->mount->stall_after * 1e6)
+    {
         return;
     }
 
@@ -551,8 +553,9 @@ options_check(const options_t *options)
         if (options->mounts[i].path[0] != '/') {
             usage_refuse("a mount begins with a slash");
         }
-        if (options->mounts[i].file == NULL ||
-            access(options->mounts[i].file, R_OK) != 0) {
+        if (options->mounts[i].file == NULL
+            || access(options->mounts[i].file, R_OK) != 0)
+        {
             usage_refuse("a mount needs a --file that can be read");
         }
     }
