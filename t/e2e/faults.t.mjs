@@ -55,7 +55,7 @@ test('nginx reloads: pictures go on', async () => {
     for (const { changes, standstillMs } of canvases) {
         console.log(`# ${changes} pictures, longest standstill `
                     + `${Math.round(standstillMs)} ms`);
-        assert.ok(standstillMs < 1500, `stood still for ${standstillMs} ms`);
+        assert.ok(standstillMs < 2000, `stood still for ${standstillMs} ms`);
     }
 
     assert.equal(await page.isVisible('#banner'), false);
@@ -77,7 +77,7 @@ test('the server is gone: a banner, grey pictures; then all is back',
                  /Last picture [0-9.]+ s ago/);
 
     await stack.startNginx();
-    await waitForKind(page, 'clock', 'live', 2500);
+    await waitForKind(page, 'clock', 'live', 5000);
     await page.waitForSelector('#banner', { state: 'hidden', timeout: 4000 });
 });
 
@@ -94,7 +94,7 @@ test('Redis hangs: the last pictures stay, with a word; then all is back',
         stack.wakeRedis();
     }
 
-    await waitForKind(page, 'clock', 'live', 2500);
+    await waitForKind(page, 'clock', 'live', 5000);
     await page.waitForFunction(() => document.querySelector('#summary')
         .textContent === '2 cameras, all well');
 });
