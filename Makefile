@@ -194,6 +194,9 @@ check-bare:
 install: all
 	install -D -m 644 $(MODULE) \
 	    $(DESTDIR)/usr/lib/nginx/modules/ngx_vstream_module.so
+	install -d $(DESTDIR)/usr/share/nginx/modules-available
+	echo 'load_module modules/ngx_vstream_module.so;' \
+	    > $(DESTDIR)/usr/share/nginx/modules-available/mod-http-vstream.conf
 	install -D -m 755 $(INGEST) $(DESTDIR)/usr/bin/vstream-ingest
 	install -D -m 644 conf/ingest.example.yaml \
 	    $(DESTDIR)/etc/vstream/ingest.yaml.example
