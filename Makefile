@@ -123,6 +123,15 @@ $(B)/t/unit/vsw_%: t/unit/vsw_%.c t/unit/unit.h $(CAMERA_OBJ) $(CORE_OBJ)
 	$(TEST_CC) $(CPPFLAGS) $< $(CAMERA_OBJ) $(CORE_OBJ) -rdynamic \
 	    $(CAMERA_PKGS) -lcmocka -lpthread -lm
 
+# The supervisor and its rooms, for tests of them alone.
+SUPERVISOR_OBJ := $(filter-out %/ingest/main.o,$(INGEST_OBJ))
+
+$(B)/t/unit/ingest_%: t/unit/ingest_%.c t/unit/unit.h $(SUPERVISOR_OBJ) \
+                      $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(TEST_CC) $(CPPFLAGS) $(PKGFLAGS) $< $(SUPERVISOR_OBJ) $(CORE_OBJ) \
+	    -rdynamic $(LIBS) -lcmocka
+
 $(B)/t/workers/camera_driver: t/workers/camera_driver.c $(CAMERA_OBJ) \
                               $(CORE_OBJ)
 	@mkdir -p $(@D)

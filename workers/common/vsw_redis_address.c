@@ -119,7 +119,7 @@ vsw_redis_password_read(const char *path, vsw_redis_address_t *address)
         return "holds no password of 1 to 512 bytes in its first line";
     }
 
-    snprintf(address->password, sizeof(address->password), "%s", text);
+    memcpy(address->password, text, strlen(text) + 1);
     explicit_bzero(text, sizeof(text));
 
     return NULL;

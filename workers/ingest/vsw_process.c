@@ -85,7 +85,7 @@ vsw_process_start(vsw_process_t *process, vsw_spawner_t *spawner,
     process->state = VSW_PROCESS_RUNNING;
     process->pid = pid;
     process->heard_ms = vsw_clock_ms();
-    process->opened = 0;
+    process->spoke = 0;
     process->killed = 0;
     process->reason[0] = '\0';
     process->detail[0] = '\0';
@@ -159,7 +159,7 @@ void
 vsw_process_tick(vsw_process_t *process, vsw_spawner_t *spawner, int64_t now_ms)
 {
     int64_t patience =
-        process->opened ? VSW_PROCESS_SILENT_MS : VSW_PROCESS_OPENING_MS;
+        process->spoke ? VSW_PROCESS_SILENT_MS : VSW_PROCESS_MUTE_MS;
 
     if (process->state == VSW_PROCESS_IDLE) {
         return;
@@ -237,6 +237,7 @@ vsw_process_read(vsw_process_t *process)
 
     if (rc == VSTREAM_OK) {
         process->heard_ms = vsw_clock_ms();
+        process->spoke = 1;
         vsw_process_message(process, &message);
         return true;
     }
@@ -302,7 +303,6 @@ vsw_process_stream(vsw_process_t *process, const json_t *json)
     char codec[VSW_PROCESS_REASON_MAX];
 
     snprintf(codec, sizeof(codec), "%s", vsw_process_text(json, "codec"));
-    process->opened = 1;
     process->handlers->stream(process->data, codec,
                               vsw_process_number(json, "width"),
                               vsw_process_number(json, "height"));
@@ -434,8 +434,7 @@ vsw_process_explain(vsw_process_t *process, int status)
 
     if (process->killed) {
         snprintf(process->detail, sizeof(process->detail),
-                 "the camera process did not answer for %d s and was killed",
-                 VSW_PROCESS_SILENT_MS / 1000);
+                 "the camera process was silent for too long and was killed");
     } else if (WIFSIGNALED(status)) {
         snprintf(process->detail, sizeof(process->detail),
                  "the camera process was ended by signal %d (%s)",

@@ -22,8 +22,8 @@
 #include "vsw_link.h"
 #include "vsw_spawner.h"
 
-#define VSW_PROCESS_SILENT_MS  5000  /* streaming, but no counts */
-#define VSW_PROCESS_OPENING_MS 20000 /* nothing heard before it streams */
+#define VSW_PROCESS_SILENT_MS  2500  /* of counts that are due every 250 ms */
+#define VSW_PROCESS_MUTE_MS    10000 /* until its first word */
 #define VSW_PROCESS_STOP_MS    1000  /* to end by itself when the link closes */
 #define VSW_PROCESS_REASON_MAX 32
 #define VSW_PROCESS_DETAIL_MAX 320
@@ -66,7 +66,7 @@ typedef struct {
     int64_t             kill_ms;  /* without a link: when patience ends */
     int64_t             log_ms;   /* since when lines are counted */
     unsigned            log_lines;
-    unsigned            opened : 1;
+    unsigned            spoke : 1;
     unsigned            killed : 1; /* by us, because it was silent */
     char                reason[VSW_PROCESS_REASON_MAX];
     char                detail[VSW_PROCESS_DETAIL_MAX];

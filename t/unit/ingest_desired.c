@@ -1,0 +1,183 @@
+/*
+ * What is wanted of a camera, read from Redis, and what its camera process is
+ * told of it.
+ */
+
+#include "unit.h"
+
+#include "vsw_configuration.h"
+#include "vsw_credentials.h"
+#include "vsw_desired.h"
+#include "vsw_log.h"
+#include "vstream_schema.h"
+
+
+static void
+right(void **state)
+{
+    vsw_desired_t *desired;
+
+    (void) state;
+    desired = vsw_desired_create(
+        unit_slice("{\"source\":\"rtsp://${A}@cam/1\",\"origin\":\"nginx\","
+                   "\"fps\":\"12.5\",\"width\":\"640\"}"));
+    assert_non_null(desired);
+    assert_null(desired->reason);
+    assert_int_equal(desired->camera.fps_milli, 12500);
+    assert_int_equal(desired->camera.width, 640);
+    unit_assert_slice(desired->camera.origin, "nginx");
+    unit_assert_slice(desired->source.credential, "A");
+    vsw_desired_destroy(desired);
+}
+
+
+static void
+wrong(void **state)
+{
+    static const struct {
+        const char *json;
+        const char *detail;
+    } cases[] = {
+        { "", "no JSON object" },
+        { "[]", "no JSON object" },
+        { "{", "no JSON object" },
+        { "{}", "source" },
+        { "{\"source\":5}", "source" },
+        { "{\"source\":\"exec:ls\"}", "source" },
+        { "{\"source\":\"rtsp://u:p@h/\"}", "literal password" },
+        { "{\"source\":\"test:\",\"fps\":\"0\"}", "\"fps\" must be" },
+        { "{\"source\":\"test:\",\"fps\":15}", "\"fps\" must be" },
+        { "{\"source\":\"test:\",\"source\":\"file:/etc/passwd\"}",
+          "no JSON object" },
+    };
+
+    vsw_desired_t *desired;
+    size_t         i;
+
+    (void) state;
+
+    for (i = 0; i < UNIT_COUNT(cases); i++) {
+        desired = vsw_desired_create(unit_slice(cases[i].json));
+        assert_non_null(desired);
+        assert_string_equal(desired->reason, VSTREAM_REASON_BAD_SOURCE);
+        assert_non_null(strstr(desired->detail, cases[i].detail));
+        vsw_desired_destroy(desired);
+    }
+}
+
+
+static void
+options_of_a_newer_version_are_passed_by(void **state)
+{
+    vsw_desired_t *desired;
+
+    (void) state;
+    vsw_log_configure(VSW_LOG_JSON, VSW_LOG_ERROR);
+    desired = vsw_desired_create(
+        unit_slice("{\"source\":\"test:\",\"hologram\":{\"a\":1}}"));
+    assert_non_null(desired);
+    assert_null(desired->reason);
+    vsw_desired_destroy(desired);
+}
+
+
+static void
+length_is_bounded(void **state)
+{
+    vsw_desired_t *desired;
+    char           json[VSW_DESIRED_JSON_MAX + 2];
+    size_t         length;
+
+    (void) state;
+
+    for (length = VSW_DESIRED_JSON_MAX; length <= VSW_DESIRED_JSON_MAX + 1;
+         length++)
+    {
+        memset(json, ' ', sizeof(json));
+        memcpy(json, "{\"source\":\"test:\"}", 18);
+        desired = vsw_desired_create((vstream_slice_t) { json, length });
+        assert_non_null(desired);
+        assert_int_equal(desired->reason == NULL,
+                         length == VSW_DESIRED_JSON_MAX);
+        vsw_desired_destroy(desired);
+    }
+}
+
+
+static void
+configuration_is_json(void **state)
+{
+    vsw_ingest_config_t *config;
+    vsw_configuration_t  configuration;
+    vsw_desired_t       *desired;
+    json_t              *json;
+    char                 error[VSW_INGEST_ERROR_MAX];
+    char                 detail[VSW_CREDENTIAL_DETAIL];
+
+    (void) state;
+    setenv("VSTREAM_CAMERA_QUOTE", "u:a\"b\\", 1);
+    config = vsw_ingest_config_load(NULL, error, sizeof(error));
+    desired = vsw_desired_create(
+        unit_slice("{\"source\":\"rtsp://${QUOTE}@cam/1\",\"still\":\"off\"}"));
+    assert_non_null(config);
+    assert_non_null(desired);
+    assert_null(vsw_configuration_create(&configuration, "street", desired,
+                                         config, detail));
+
+    json = json_loadb(configuration.json, configuration.length,
+                      JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(json);
+    assert_string_equal(json_string_value(json_object_get(json, "id")),
+                        "street");
+    assert_string_equal(json_string_value(json_object_get(json, "url")),
+                        "rtsp://u:a%22b%5C@cam/1");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(json, "secrets"), 0)),
+        "a\"b\\");
+    assert_true(json_is_true(json_object_get(json, "still_is_set")));
+    json_decref(json);
+
+    vsw_configuration_clear(&configuration);
+    vsw_desired_destroy(desired);
+    vsw_ingest_config_destroy(config);
+}
+
+
+static void
+test_sources_may_be_off(void **state)
+{
+    vsw_ingest_config_t *config;
+    vsw_configuration_t  configuration;
+    vsw_desired_t       *desired;
+    char                 error[VSW_INGEST_ERROR_MAX];
+    char                 detail[VSW_CREDENTIAL_DETAIL];
+
+    (void) state;
+    config = vsw_ingest_config_load(NULL, error, sizeof(error));
+    desired = vsw_desired_create(unit_slice("{\"source\":\"test:\"}"));
+    assert_non_null(config);
+    assert_non_null(desired);
+    *config->sources.test = false;
+    assert_string_equal(
+        vsw_configuration_create(&configuration, "a", desired, config, detail),
+        VSTREAM_REASON_SOURCE_DENIED);
+    assert_null(configuration.json);
+    vsw_desired_destroy(desired);
+    vsw_ingest_config_destroy(config);
+}
+
+
+int
+main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(right),
+        cmocka_unit_test(wrong),
+        cmocka_unit_test(options_of_a_newer_version_are_passed_by),
+        cmocka_unit_test(length_is_bounded),
+        cmocka_unit_test(configuration_is_json),
+        cmocka_unit_test(test_sources_may_be_off),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
