@@ -24,11 +24,10 @@ const REASONS = {
     no_replica: 'No ingest is running that could take this camera in.',
 };
 
+/* Of the states without pictures; all others are AWAY. */
 const STATES = {
     connecting: { kind: 'waiting', label: 'Connecting' },
-    backing_off: { kind: 'away', label: 'Away' },
     quarantined: { kind: 'away', label: 'Stopped' },
-    away: { kind: 'away', label: 'Away' },
 };
 
 const LIVE = { kind: 'live', label: 'Live', sentence: '' };
@@ -37,7 +36,7 @@ const FIRST = { kind: 'waiting', label: 'Waiting',
 const NEXT = { kind: 'waiting', label: 'Waiting', sentence: '' };
 const LATE = { kind: 'late', label: 'Late',
                sentence: 'No new picture arrives at the moment.' };
-const UNKNOWN = { kind: 'away', label: 'Away' };
+const AWAY = { kind: 'away', label: 'Away' };
 const AWAY_PICTURE_MS = 1000;
 
 
@@ -59,13 +58,23 @@ export function reasonSentence(camera) {
 }
 
 
+/* A camera that is called again after a failure is away until it answers. */
+function stateWords(camera) {
+    if (camera.state === 'connecting' && camera.reason) {
+        return AWAY;
+    }
+
+    return Object.hasOwn(STATES, camera.state) ? STATES[camera.state] : AWAY;
+}
+
+
 /* By the list alone: 'live', 'waiting' or 'away'. */
 export function cameraKind(camera) {
     if (camera.state === 'streaming') {
         return camera.stale ? 'waiting' : 'live';
     }
 
-    return (STATES[camera.state] ?? UNKNOWN).kind;
+    return stateWords(camera).kind;
 }
 
 
@@ -84,10 +93,7 @@ export function pictureStatus(camera, picture) {
         return LIVE;
     }
 
-    return {
-        ...(STATES[camera.state] ?? UNKNOWN),
-        sentence: reasonSentence(camera),
-    };
+    return { ...stateWords(camera), sentence: reasonSentence(camera) };
 }
 
 

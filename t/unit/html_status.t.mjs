@@ -82,6 +82,7 @@ test('pictures are believed before the list', () => {
     assert.equal(kind({ state: 'backing_off' }, FRESH), 'live');
     assert.equal(kind({ state: 'backing_off' }, OLD), 'away');
     assert.equal(kind({ state: 'connecting' }, OLD), 'waiting');
+    assert.equal(kind({ state: 'connecting', reason: 'stalled' }, OLD), 'away');
 });
 
 
