@@ -14,6 +14,9 @@ PACKAGES_CHECKS="libcmocka-dev clang-14 libclang-rt-14-dev clang-format-14
     chromium nodejs openssl prometheus libio-socket-ssl-perl nghttp2-client
     procps iproute2 curl"
 
+# Some builds of nodejs bring npm with them, and Debian's refuses to join those.
+command -v npm > /dev/null || PACKAGES_CHECKS+=" npm"
+
 
 # packages_missing PACKAGE...: those of them that are not installed.
 packages_missing() {
