@@ -109,12 +109,15 @@ ngx_http_vstream_viewers_init(ngx_cycle_t *cycle)
 }
 
 
-/* An <img> shows a part only when the header of the next one is there. */
+/*
+ * An <img> shows a part only when the header of the next one is there.  Where
+ * a browser says what it fetches for, Accept counts no more.
+ */
 static ngx_uint_t
 ngx_http_vstream_viewer_wants_advance(ngx_http_request_t *r)
 {
     ngx_str_t        value;
-    ngx_uint_t       i;
+    ngx_uint_t       i, accepts;
     ngx_list_part_t *part;
     ngx_table_elt_t *h;
 
@@ -122,13 +125,14 @@ ngx_http_vstream_viewer_wants_advance(ngx_http_request_t *r)
         return value.len == 1 && value.data[0] == '1';
     }
 
+    accepts = 0;
     part = &r->headers_in.headers.part;
     h = part->elts;
 
     for (i = 0; /* void */; i++) {
         if (i >= part->nelts) {
             if (part->next == NULL) {
-                return 0;
+                return accepts;
             }
 
             part = part->next;
@@ -150,7 +154,7 @@ ngx_http_vstream_viewer_wants_advance(ngx_http_request_t *r)
             && h[i].value.len >= 6
             && ngx_strncasecmp(h[i].value.data, (u_char *) "image/", 6) == 0)
         {
-            return 1;
+            accepts = 1;
         }
     }
 }

@@ -87,6 +87,13 @@ sub add_still ($self, %options) {
     return $self;
 }
 
+# Pushes the next frame and makes it the still, too, as ingest does.
+sub publish ($self, %options) {
+    $self->add_still(%options);
+    $self->{seq}--;
+    return $self->push_frame(%options);
+}
+
 # The JPEG that was published last.
 sub jpeg ($self) { return $self->{jpeg} }
 

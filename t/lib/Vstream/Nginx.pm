@@ -25,7 +25,8 @@ my $top = abs_path("$FindBin::Bin/../..");
 # Options: workers (2), connections (of vstream_redis, 1), main, http, server
 # (text for these blocks), redis_line (instead of the usual vstream_redis),
 # routes (instead of conf/vstream.conf), tls (a port with HTTP/2 over TLS),
-# level (of the error log, info), wait (0: not until Redis is there).
+# listen (parameters of it), level (of the error log, info), wait (0: not
+# until Redis is there).
 sub start ($class, %options) {
     my $self = $class->prepare(%options);
 
@@ -45,7 +46,7 @@ sub prepare ($class, %options) {
 
     return bless {
         workers => 2, connections => 1, main => '', http => '', server => '',
-        wait => 1, level => 'info', %options, name => "nginx $n",
+        wait => 1, listen => '', level => 'info', %options, name => "nginx $n",
         folder => $folder, expected => [],
         port => Vstream::Process::free_port(),
         tls_port => Vstream::Process::free_port(),
@@ -147,7 +148,7 @@ sub configuration ($self) {
     @{[ $self->redis_line ]}
     $self->{http}
     server {
-        listen 127.0.0.1:$self->{port};
+        listen 127.0.0.1:$self->{port} $self->{listen};
         $tls
         add_header X-Worker \$pid always;
         vstream_anonymous on;

@@ -60,6 +60,13 @@ sub start ($class, %options) {
     return $self;
 }
 
+# Takes over a process that the test has forked itself.
+sub adopt ($self, $pid) {
+    $self->{pid} = $pid;
+    $running{$pid} = $$ if $pid;
+    return $self;
+}
+
 sub pid ($self) { return $self->{pid} }
 
 # Has it ended?  Then as "exit 0" or "signal 9"; else undef.

@@ -20,9 +20,29 @@ my $seconds = $ENV{VSTREAM_PRELOAD} ? 20 : 5;
 # method, headers (lines), port, tls, receive_buffer, raw (instead of all of
 # these), unread (does not wait for the header).
 sub open ($class, $nginx, $path, %options) {
-    my $self = $class->connect($nginx, %options);
+    return $class->connect($nginx, %options)->request($path, %options);
+}
+
+# The same, on a connection that this nginx worker has accepted.
+sub open_at ($class, $nginx, $worker, $path, %options) {
+    for (1 .. 200) {
+        my $self = $class->open($nginx, '/health', %options);
+
+        $self->content;
+        next if $self->worker != $worker;
+
+        $self->request($path, %options);
+        return $self;
+    }
+
+    croak "worker $worker accepts nothing";
+}
+
+# One more request on a connection whose last answer has been read.
+sub request ($self, $path, %options) {
     my $version = $options{version} // '1.1';
 
+    delete @$self{qw(ended complete chunk in_chunk)};
     $self->{method} = $options{method} // 'GET';
     $self->write($options{raw} // join "\r\n",
         "$self->{method} $path HTTP/$version", "Host: 127.0.0.1",
@@ -30,6 +50,14 @@ sub open ($class, $nginx, $path, %options) {
     $self->read_header unless $options{unread};
 
     return $self;
+}
+
+# A stream that another program has read: its Content-Type and its body.
+sub of_bytes ($class, $type, $body) {
+    my ($boundary) = $type =~ /boundary=(\S+)$/;
+
+    return bless { raw => '', body => $body, ended => 1,
+        boundary => $boundary }, $class;
 }
 
 sub connect ($class, $nginx, %options) {
@@ -54,8 +82,9 @@ sub connect ($class, $nginx, %options) {
     return bless { socket => $socket, raw => '', body => '' }, $class;
 }
 
-sub status ($self) { return $self->{status} }
-sub socket ($self) { return $self->{socket} }
+sub status ($self)   { return $self->{status} }
+sub socket ($self)   { return $self->{socket} }
+sub boundary ($self) { return $self->{boundary} }
 
 # A field of the header by name; undef: there is none.
 sub header ($self, $name) { return $self->{headers}{ lc $name } }
@@ -221,6 +250,12 @@ sub bytes ($self, $n, $timeout = $seconds) {
     return substr $self->{body}, 0, $n, '';
 }
 
+# What of the body has come by now.
+sub available ($self) {
+    1 while $self->_more(time());
+    return substr $self->{body}, 0, length $self->{body}, '';
+}
+
 # The next part of an MJPEG stream: { headers => {}, jpeg, came (time) }.
 # undef: nothing came in time, or the body has ended (see ended()).
 sub part ($self, $timeout = $seconds) {
@@ -228,12 +263,11 @@ sub part ($self, $timeout = $seconds) {
     my $boundary = $self->{boundary} // croak "not a multipart stream";
 
     while ($self->{body} !~ /\r\n\r\n/) {
-        if ($self->{body} eq "--$boundary--\r\n" && $self->{ended}) {
-            $self->{complete} = 1;
-            return undef;
-        }
+        next if $self->_more($deadline);
 
-        $self->_more($deadline) or return undef;
+        $self->{complete} = 1
+            if $self->{ended} && $self->{body} eq "--$boundary--\r\n";
+        return undef;
     }
 
     $self->{body} =~ s/^--\Q$boundary\E\r\n(.*?)\r\n\r\n//s
@@ -254,7 +288,21 @@ sub part ($self, $timeout = $seconds) {
     croak "part does not end with CRLF"
         if substr($jpeg, $length, 2, '') ne "\r\n";
 
+    $self->{frame_id} = $headers{'x-frame-id'};
+
     return { headers => \%headers, jpeg => $jpeg, came => time() };
+}
+
+# The next part that is not the last picture again.
+sub new_part ($self, $timeout = $seconds) {
+    my $deadline = time() + $timeout;
+    my $last = $self->{frame_id} // '';
+
+    while (1) {
+        my $left = $deadline - time();
+        my $part = $self->part($left > 0 ? $left : 0) // return undef;
+        return $part if $part->{headers}{'x-frame-id'} ne $last;
+    }
 }
 
 # All parts that come until nothing has come for so long.
