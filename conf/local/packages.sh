@@ -10,12 +10,9 @@ PACKAGES_CAMERAS="ffmpeg libgstrtspserver-1.0-dev
     libgstreamer-plugins-base1.0-dev gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good"
 
-PACKAGES_CHECKS="libcmocka-dev clang-14 libclang-rt-14-dev clang-format-14
-    chromium nodejs openssl prometheus libio-socket-ssl-perl nghttp2-client
-    procps iproute2 curl"
-
-# Some builds of nodejs bring npm with them, and Debian's refuses to join those.
-command -v npm > /dev/null || PACKAGES_CHECKS+=" npm"
+PACKAGES_CHECKS="perl libio-socket-ssl-perl libcmocka-dev clang-format binutils
+    curl openssl nghttp2-client prometheus nodejs npm chromium procps
+    ca-certificates"
 
 
 # packages_missing PACKAGE...: those of them that are not installed.
