@@ -50,6 +50,12 @@ sub start_nginx ($redis, %options) {
     return $nginx;
 }
 
+# What a room of another kind has started is finish()'s to stop, too.
+sub attend ($server) {
+    push @servers, $server;
+    return $server;
+}
+
 sub now_ms {
     return int(time() * 1000);
 }
