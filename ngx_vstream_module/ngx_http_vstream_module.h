@@ -100,6 +100,10 @@ char *ngx_http_vstream_origin_init(ngx_conf_t *cf,
  */
 void ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf);
 
+/* Has this file a line for that camera? */
+ngx_uint_t ngx_http_vstream_origin_declares(
+    ngx_http_vstream_main_conf_t *vmcf, ngx_str_t *id);
+
 /*
  * Called a few times a second: declares again every 30 s, and at once where
  * Redis has lost the set (it was emptied).

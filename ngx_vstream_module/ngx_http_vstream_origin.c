@@ -80,6 +80,14 @@ ngx_http_vstream_origin_find(ngx_http_vstream_main_conf_t *vmcf,
 }
 
 
+ngx_uint_t
+ngx_http_vstream_origin_declares(ngx_http_vstream_main_conf_t *vmcf,
+    ngx_str_t *id)
+{
+    return ngx_http_vstream_origin_find(vmcf, id) != NULL;
+}
+
+
 /* `name=value`; complains where it is not right. */
 static char *
 ngx_http_vstream_camera_option(ngx_conf_t *cf, vstream_camera_t *camera,
@@ -402,7 +410,7 @@ static void
 ngx_http_vstream_origin_answer(void *data, redisReply *reply)
 {
     size_t                        i;
-    ngx_str_t                     id;
+    ngx_str_t                     said;
     ngx_http_vstream_main_conf_t *vmcf;
 
     vmcf = data;
@@ -414,10 +422,11 @@ ngx_http_vstream_origin_answer(void *data, redisReply *reply)
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0
         || reply->element[0]->type != REDIS_REPLY_INTEGER)
     {
+        said = ngx_http_vstream_redis_quote(reply->str, (size_t) reply->len);
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "vstream: redis refuses the cameras of origin \"%V\": "
-                      "\"%s\"",
-                      &vmcf->origin, reply->str ? reply->str : "");
+                      "\"%V\"",
+                      &vmcf->origin, &said);
         return;
     }
 
@@ -437,12 +446,12 @@ ngx_http_vstream_origin_answer(void *data, redisReply *reply)
 
     if (reply->elements - 1 != ngx_http_vstream_origin_conflicts) {
         for (i = 1; i < reply->elements; i++) {
-            id.data = (u_char *) reply->element[i]->str;
-            id.len = (size_t) reply->element[i]->len;
+            said = ngx_http_vstream_redis_quote(
+                reply->element[i]->str, (size_t) reply->element[i]->len);
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                           "vstream: camera \"%V\" belongs to another origin; "
                           "its line here has no effect",
-                          &id);
+                          &said);
         }
 
         ngx_http_vstream_origin_conflicts = reply->elements - 1;

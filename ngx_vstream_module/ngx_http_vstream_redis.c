@@ -27,8 +27,13 @@
 #define NGX_HTTP_VSTREAM_REDIS_TURN      (16 * 1024 * 1024)
 #define NGX_HTTP_VSTREAM_REDIS_OUT_MAX   (4 * 1024 * 1024)
 #define NGX_HTTP_VSTREAM_REDIS_ARGS_MAX  (2 * VSTREAM_CAMERAS_MAX + 16)
+#define NGX_HTTP_VSTREAM_REDIS_STEADY    1000 /* ms that make it a success */
+#define NGX_HTTP_VSTREAM_REDIS_QUOTE_MAX 200
 
-/* A reply may be this long before it is whole: one frame and some. */
+/* The answer that needs most: the hash of cameras of some dozen origins. */
+#define NGX_HTTP_VSTREAM_REDIS_ELEMENTS_MAX (32 * VSTREAM_CAMERAS_MAX)
+
+/* A reply may be this long, all its elements together: one frame and some. */
 #define NGX_HTTP_VSTREAM_REDIS_REPLY_MAX                                      \
     (VSTREAM_FRAME_BYTES_MAX + NGX_HTTP_VSTREAM_REDIS_READ)
 
@@ -87,8 +92,11 @@ typedef struct {
     ngx_msec_t                     asked; /* a PING is out since; 0: none */
     ngx_msec_t                     retry;
     ngx_uint_t                     address;
+    size_t                         unfinished; /* bytes of a reply under way */
+    size_t                         elements;   /* of it, as announced */
     ngx_http_vstream_push_t        push;
     unsigned                       complained : 1; /* loss has been logged */
+    unsigned                       refusing : 1; /* the last PING, too */
 } ngx_http_vstream_redis_t;
 
 
@@ -108,6 +116,13 @@ static ngx_int_t ngx_http_vstream_redis_command_replies(
     ngx_http_vstream_redis_t *redis);
 static ngx_int_t ngx_http_vstream_redis_pushes(
     ngx_http_vstream_redis_t *redis);
+static ngx_http_vstream_redis_call_t *ngx_http_vstream_redis_enqueue(
+    ngx_http_vstream_redis_t *redis, ngx_http_vstream_redis_reply_pt handler,
+    void *data, ngx_uint_t argc, ngx_str_t *argv);
+static void ngx_http_vstream_redis_ponged(void *data, redisReply *reply);
+static redisReader *ngx_http_vstream_redis_command_reader(void);
+static void *ngx_http_vstream_reply_array(const redisReadTask *task,
+    ngx_http_vstream_redis_count_t elements);
 
 static void *ngx_http_vstream_push_string(const redisReadTask *task,
     char *data, size_t length);
@@ -120,6 +135,8 @@ static void ngx_http_vstream_push_free(void *object);
 
 
 static redisReplyObjectFunctions ngx_http_vstream_push_functions;
+static redisReplyObjectFunctions ngx_http_vstream_reply_functions;
+static redisReplyObjectFunctions ngx_http_vstream_reply_defaults;
 
 static ngx_http_vstream_redis_conf_t         *ngx_http_vstream_redis_conf;
 static const ngx_http_vstream_redis_events_t *ngx_http_vstream_redis_events;
@@ -234,7 +251,7 @@ ngx_http_vstream_redis_is_there(void)
 
     redis = &ngx_http_vstream_redis[0];
 
-    return redis->state == NGX_HTTP_VSTREAM_REDIS_READY
+    return redis->state == NGX_HTTP_VSTREAM_REDIS_READY && !redis->refusing
            && ngx_http_vstream_redis_waiting(redis)
                   < NGX_HTTP_VSTREAM_REDIS_OVERDUE;
 }
@@ -336,7 +353,7 @@ ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis)
     conf = ngx_http_vstream_redis_conf;
 
     redis->reader = redis->index == 0
-                        ? redisReaderCreate()
+                        ? ngx_http_vstream_redis_command_reader()
                         : redisReaderCreateWithFunctions(
                             &ngx_http_vstream_push_functions);
     if (redis->reader == NULL) {
@@ -356,6 +373,9 @@ ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis)
     ngx_http_vstream_redis_set_state(redis, NGX_HTTP_VSTREAM_REDIS_GREETING);
     redis->heard = ngx_current_msec;
     redis->asked = 0;
+    redis->refusing = 0;
+    redis->unfinished = 0;
+    redis->elements = 0;
 
     if (conf->password.len) {
         ngx_str_set(&argv[0], "AUTH");
@@ -401,7 +421,6 @@ static void
 ngx_http_vstream_redis_ready(ngx_http_vstream_redis_t *redis)
 {
     ngx_http_vstream_redis_set_state(redis, NGX_HTTP_VSTREAM_REDIS_READY);
-    redis->retry = 0;
     ngx_http_vstream_counted->redis_connections++;
 
     if (redis->complained) {
@@ -455,6 +474,12 @@ ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis, const char *why)
     }
 
     ngx_http_vstream_push_free(redis);
+
+    if (was_ready
+        && ngx_current_msec - redis->since >= NGX_HTTP_VSTREAM_REDIS_STEADY)
+    {
+        redis->retry = 0;
+    }
 
     redis->out_length = 0;
     redis->out_sent = 0;
@@ -529,8 +554,28 @@ ngx_http_vstream_redis_timer_handler(ngx_event_t *ev)
     {
         redis->asked = ngx_current_msec;
         ngx_str_set(&ping, "PING");
-        (void) ngx_http_vstream_redis_send(redis, 1, &ping);
+
+        if (redis->index == 0) {
+            (void) ngx_http_vstream_redis_enqueue(
+                redis, ngx_http_vstream_redis_ponged, redis, 1, &ping);
+
+        } else {
+            (void) ngx_http_vstream_redis_send(redis, 1, &ping);
+        }
     }
+}
+
+
+/* A Redis that is busy with a script, or loading, answers with errors. */
+static void
+ngx_http_vstream_redis_ponged(void *data, redisReply *reply)
+{
+    ngx_http_vstream_redis_t *redis;
+
+    redis = data;
+
+    redis->asked = 0;
+    redis->refusing = reply && reply->type == REDIS_REPLY_ERROR;
 }
 
 
@@ -699,6 +744,7 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
 
         redis->heard = ngx_current_msec;
         turn += (size_t) n;
+        redis->unfinished += (size_t) n;
 
         if (redisReaderFeed(redis->reader, (char *) buffer, (size_t) n)
             != REDIS_OK)
@@ -715,8 +761,7 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
         }
 
         if (rc != NGX_OK
-            || redis->reader->len - redis->reader->pos
-                   > NGX_HTTP_VSTREAM_REDIS_REPLY_MAX)
+            || redis->unfinished > NGX_HTTP_VSTREAM_REDIS_REPLY_MAX)
         {
             ngx_http_vstream_counted->redis_errors++;
             ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, 0,
@@ -724,7 +769,8 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
                           "%s",
                           redis->index,
                           redis->reader->err ? redis->reader->errstr
-                                             : "a reply is too long");
+                          : rc == NGX_OK     ? "a reply is too long"
+                                         : "a reply that was not asked for");
             ngx_http_vstream_redis_lost(redis, "broke the protocol");
             return;
         }
@@ -752,13 +798,17 @@ static void
 ngx_http_vstream_redis_greeted(ngx_http_vstream_redis_t *redis,
     ngx_uint_t is_error, ngx_str_t *text)
 {
+    ngx_str_t said;
+
     if (is_error) {
         if (!redis->complained) {
             redis->complained = 1;
+            said = ngx_http_vstream_redis_quote((char *) text->data,
+                                                text->len);
             ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, 0,
                           "vstream: redis \"%V\" refuses: \"%V\"; check user, "
                           "password and database of vstream_redis",
-                          &ngx_http_vstream_redis_conf->name, text);
+                          &ngx_http_vstream_redis_conf->name, &said);
         }
 
         redis->c->error = 1;
@@ -780,6 +830,7 @@ ngx_http_vstream_redis_check_schema(ngx_http_vstream_redis_t *redis,
     ngx_str_t *text)
 {
     ngx_int_t version;
+    ngx_str_t said;
 
     version = ngx_atoi(text->data, text->len);
 
@@ -791,11 +842,12 @@ ngx_http_vstream_redis_check_schema(ngx_http_vstream_redis_t *redis,
 
     if (!redis->complained) {
         redis->complained = 1;
+        said = ngx_http_vstream_redis_quote((char *) text->data, text->len);
         ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, 0,
                       "vstream: redis \"%V\" holds version \"%V\" of the "
                       "contract, this module speaks %d: upgrade the older "
                       "side",
-                      &ngx_http_vstream_redis_conf->name, text,
+                      &ngx_http_vstream_redis_conf->name, &said,
                       VSTREAM_SCHEMA_VERSION);
     }
 
@@ -804,8 +856,8 @@ ngx_http_vstream_redis_check_schema(ngx_http_vstream_redis_t *redis,
 }
 
 
-/* The oldest call gets its answer. */
-static void
+/* The oldest call gets its answer; one that nobody asked for is an error. */
+static ngx_int_t
 ngx_http_vstream_redis_answer(ngx_http_vstream_redis_t *redis,
     redisReply *reply)
 {
@@ -825,20 +877,11 @@ ngx_http_vstream_redis_answer(ngx_http_vstream_redis_t *redis,
                 redis, reply->type == REDIS_REPLY_ERROR, &text);
         }
 
-        return;
-    }
-
-    /* PING is no call: it may be out while calls are, and has its own mark. */
-
-    if (redis->asked && reply->type == REDIS_REPLY_STATUS
-        && ngx_strcmp(reply->str, "PONG") == 0)
-    {
-        redis->asked = 0;
-        return;
+        return NGX_OK;
     }
 
     if (ngx_queue_empty(&redis->calls)) {
-        return;
+        return NGX_ERROR;
     }
 
     q = ngx_queue_head(&redis->calls);
@@ -850,6 +893,8 @@ ngx_http_vstream_redis_answer(ngx_http_vstream_redis_t *redis,
     }
 
     ngx_free(call);
+
+    return NGX_OK;
 }
 
 
@@ -857,6 +902,7 @@ static ngx_int_t
 ngx_http_vstream_redis_command_replies(ngx_http_vstream_redis_t *redis)
 {
     void             *reply;
+    ngx_int_t         rc;
     ngx_connection_t *c;
 
     c = redis->c;
@@ -870,11 +916,13 @@ ngx_http_vstream_redis_command_replies(ngx_http_vstream_redis_t *redis)
             return NGX_OK;
         }
 
-        ngx_http_vstream_redis_answer(redis, reply);
+        redis->unfinished = redis->reader->len - redis->reader->pos;
+        redis->elements = 0;
+        rc = ngx_http_vstream_redis_answer(redis, reply);
         freeReplyObject(reply);
 
-        if (redis->c != c) {
-            return NGX_OK;
+        if (rc != NGX_OK || redis->c != c) {
+            return rc;
         }
     }
 }
@@ -883,7 +931,7 @@ ngx_http_vstream_redis_command_replies(ngx_http_vstream_redis_t *redis)
 static void
 ngx_http_vstream_redis_pushed(ngx_http_vstream_redis_t *redis)
 {
-    ngx_str_t                text, id;
+    ngx_str_t                text, said, id;
     vstream_slice_t          slice;
     ngx_http_vstream_push_t *push;
 
@@ -899,11 +947,12 @@ ngx_http_vstream_redis_pushed(ngx_http_vstream_redis_t *redis)
 
     if (push->type == NGX_HTTP_VSTREAM_PUSH_ERROR) {
         ngx_http_vstream_counted->redis_errors++;
+        said = ngx_http_vstream_redis_quote((char *) text.data, text.len);
         ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, 0,
                       "vstream: redis \"%V\" refuses a subscription: \"%V\"; "
                       "it must be Redis 7 or later, and its ACL must grant "
                       "the channels (&%V:*)",
-                      &ngx_http_vstream_redis_conf->name, &text,
+                      &ngx_http_vstream_redis_conf->name, &said,
                       &ngx_http_vstream_redis_conf->prefix);
         return;
     }
@@ -954,6 +1003,7 @@ ngx_http_vstream_redis_pushes(ngx_http_vstream_redis_t *redis)
             return NGX_OK;
         }
 
+        redis->unfinished = redis->reader->len - redis->reader->pos;
         ngx_http_vstream_redis_pushed(redis);
         ngx_http_vstream_push_free(redis);
 
@@ -1084,18 +1134,65 @@ ngx_http_vstream_push_free(void *object)
 }
 
 
+/* hiredis's own reader, with a bound on what an array may announce. */
+static redisReader *
+ngx_http_vstream_redis_command_reader(void)
+{
+    redisReader *reader;
+
+    reader = redisReaderCreate();
+
+    if (reader) {
+        ngx_http_vstream_reply_defaults = *reader->fn;
+        ngx_http_vstream_reply_functions = *reader->fn;
+        ngx_http_vstream_reply_functions.createArray =
+            ngx_http_vstream_reply_array;
+        reader->fn = &ngx_http_vstream_reply_functions;
+    }
+
+    return reader;
+}
+
+
+static void *
+ngx_http_vstream_reply_array(const redisReadTask *task,
+    ngx_http_vstream_redis_count_t elements)
+{
+    ngx_http_vstream_redis_t *redis;
+
+    redis = task->privdata;
+
+    if (elements > 0) {
+        redis->elements += (size_t) elements;
+    }
+
+    if (redis->elements > NGX_HTTP_VSTREAM_REDIS_ELEMENTS_MAX) {
+        return NULL;
+    }
+
+    return ngx_http_vstream_reply_defaults.createArray(task, elements);
+}
+
+
 ngx_http_vstream_redis_call_t *
 ngx_http_vstream_redis_call(ngx_http_vstream_redis_reply_pt handler,
     void *data, ngx_uint_t argc, ngx_str_t *argv)
 {
-    ngx_http_vstream_redis_t      *redis;
-    ngx_http_vstream_redis_call_t *call;
-
     if (!ngx_http_vstream_redis_is_there()) {
         return NULL;
     }
 
-    redis = &ngx_http_vstream_redis[0];
+    return ngx_http_vstream_redis_enqueue(&ngx_http_vstream_redis[0], handler,
+                                          data, argc, argv);
+}
+
+
+static ngx_http_vstream_redis_call_t *
+ngx_http_vstream_redis_enqueue(ngx_http_vstream_redis_t *redis,
+    ngx_http_vstream_redis_reply_pt handler, void *data, ngx_uint_t argc,
+    ngx_str_t *argv)
+{
+    ngx_http_vstream_redis_call_t *call;
 
     call = ngx_alloc(sizeof(ngx_http_vstream_redis_call_t),
                      ngx_http_vstream_redis_log);
@@ -1159,6 +1256,27 @@ ngx_http_vstream_redis_unsubscribe(ngx_uint_t connection, ngx_str_t *id)
 {
     return ngx_http_vstream_redis_subscription(connection, id,
                                                "SUNSUBSCRIBE");
+}
+
+
+ngx_str_t
+ngx_http_vstream_redis_quote(const char *data, size_t length)
+{
+    ngx_str_t        text;
+    vstream_slice_t  slice;
+    vstream_writer_t w;
+    static char      buffer[4 * NGX_HTTP_VSTREAM_REDIS_QUOTE_MAX + 4];
+
+    slice.data = data;
+    slice.length = data ? length : 0;
+
+    vstream_writer_init(&w, buffer, sizeof(buffer));
+    vstream_writer_log_text(&w, slice, NGX_HTTP_VSTREAM_REDIS_QUOTE_MAX);
+
+    text.data = (u_char *) buffer;
+    text.len = w.length;
+
+    return text;
 }
 
 

@@ -66,6 +66,9 @@ ngx_int_t ngx_http_vstream_redis_subscribe(ngx_uint_t connection,
 ngx_int_t ngx_http_vstream_redis_unsubscribe(ngx_uint_t connection,
     ngx_str_t *id);
 
+/* Words of Redis's for one line of a log; borrowed until the next call. */
+ngx_str_t ngx_http_vstream_redis_quote(const char *data, size_t length);
+
 /* A key of the contract, into `buffer` of VSTREAM_KEY_MAX bytes. */
 ngx_str_t ngx_http_vstream_redis_key(u_char *buffer, vstream_key_kind_t kind,
     ngx_str_t *argument);

@@ -121,9 +121,11 @@ ngx_http_vstream_lookup_known(void *data, redisReply *reply)
     ngx_http_vstream_lookup_t *lookup;
 
     lookup = data;
-    lookup->lost = reply == NULL;
-    lookup->known =
-        reply && reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
+
+    /* An error, for instance of a Redis that is busy, says nothing of it. */
+
+    lookup->lost = reply == NULL || reply->type != REDIS_REPLY_INTEGER;
+    lookup->known = !lookup->lost && reply->integer == 1;
 }
 
 

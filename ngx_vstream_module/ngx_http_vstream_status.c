@@ -149,9 +149,6 @@ static ngx_uint_t
 ngx_http_vstream_status_is_claimed(ngx_http_vstream_main_conf_t *vmcf,
     ngx_http_vstream_row_t *row)
 {
-    ngx_uint_t                   i;
-    ngx_http_vstream_declared_t *declared;
-
     if (row->origin.len == vmcf->origin.len
         && ngx_memcmp(row->origin.data, vmcf->origin.data, vmcf->origin.len)
                == 0)
@@ -159,19 +156,7 @@ ngx_http_vstream_status_is_claimed(ngx_http_vstream_main_conf_t *vmcf,
         return 0;
     }
 
-    declared = vmcf->cameras.elts;
-
-    for (i = 0; i < vmcf->cameras.nelts; i++) {
-        if (declared[i].camera.id.length == row->id.len
-            && ngx_memcmp(declared[i].camera.id.data, row->id.data,
-                          row->id.len)
-                   == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
+    return ngx_http_vstream_origin_declares(vmcf, &row->id);
 }
 
 

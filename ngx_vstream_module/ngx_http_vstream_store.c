@@ -20,6 +20,7 @@
 #define NGX_HTTP_VSTREAM_STORE_LINGER 1000 /* subscribed without a viewer */
 #define NGX_HTTP_VSTREAM_STORE_FORGET 2000 /* kept without a watch */
 #define NGX_HTTP_VSTREAM_STORE_REVIEW 5000 /* a live camera is looked up */
+#define NGX_HTTP_VSTREAM_STORE_ABSENT 4000 /* then it is withdrawn */
 #define NGX_HTTP_VSTREAM_STORE_YIELD  10000 /* lower epochs, then believed */
 #define NGX_HTTP_VSTREAM_STORE_MAX    (2 * VSTREAM_CAMERAS_MAX)
 #define NGX_HTTP_VSTREAM_SURVEY_AGE   250
@@ -33,6 +34,7 @@ static void ngx_http_vstream_store_subscribed(ngx_str_t *id);
 static void ngx_http_vstream_store_frame(ngx_str_t *id,
     ngx_http_vstream_frame_t *frame);
 static void ngx_http_vstream_store_drained(void);
+static void ngx_http_vstream_store_missed(ngx_http_vstream_camera_t *camera);
 static void ngx_http_vstream_store_looked_up(void *data, ngx_int_t known,
     ngx_http_vstream_frame_t *frame);
 static void ngx_http_vstream_store_surveyed(
@@ -367,6 +369,35 @@ ngx_http_vstream_store_is_newer(ngx_http_vstream_camera_t *camera,
 }
 
 
+/*
+ * Redis holds no such camera.  A Redis that came back empty gets the cameras
+ * of this file from the first of us to reach it, those of others from them,
+ * within seconds: what is missing for longer is withdrawn.
+ */
+static void
+ngx_http_vstream_store_missed(ngx_http_vstream_camera_t *camera)
+{
+    if (ngx_http_vstream_origin_declares(ngx_http_vstream_store_conf,
+                                         &camera->node.str))
+    {
+        ngx_http_vstream_store_tell(camera, NGX_HTTP_VSTREAM_LOST, 1);
+        return;
+    }
+
+    ngx_http_vstream_store_tell(camera, NGX_HTTP_VSTREAM_UNKNOWN, 1);
+
+    if (!camera->missing) {
+        camera->missing = 1;
+        camera->missing_since = ngx_current_msec;
+
+    } else if (ngx_current_msec - camera->missing_since
+               >= NGX_HTTP_VSTREAM_STORE_ABSENT)
+    {
+        ngx_http_vstream_store_tell(camera, NGX_HTTP_VSTREAM_UNKNOWN, 0);
+    }
+}
+
+
 static void
 ngx_http_vstream_store_looked_up(void *data, ngx_int_t known,
     ngx_http_vstream_frame_t *frame)
@@ -382,15 +413,7 @@ ngx_http_vstream_store_looked_up(void *data, ngx_int_t known,
     }
 
     if (!known) {
-        ngx_http_vstream_store_tell(camera, NGX_HTTP_VSTREAM_UNKNOWN, 1);
-
-        /* Once may be a Redis that came back empty; twice is withdrawn. */
-
-        if (camera->missing) {
-            ngx_http_vstream_store_tell(camera, NGX_HTTP_VSTREAM_UNKNOWN, 0);
-        }
-
-        camera->missing = 1;
+        ngx_http_vstream_store_missed(camera);
 
         if (ngx_queue_empty(&camera->watches)) {
             /* Whoever asks for what does not exist leaves nothing behind. */

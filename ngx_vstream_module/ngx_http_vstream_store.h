@@ -14,7 +14,7 @@
 #include "ngx_http_vstream_frame.h"
 
 /* A request waits at most this long for the store's first answer. */
-#define NGX_HTTP_VSTREAM_STORE_TIMEOUT 300
+#define NGX_HTTP_VSTREAM_STORE_TIMEOUT 250
 
 /* Viewers get the last picture again after this long without a new one. */
 #define NGX_HTTP_VSTREAM_REPEAT 2000
@@ -47,6 +47,7 @@ typedef struct {
     ngx_msec_t               handed_out; /* when part was */
     ngx_msec_t               idle_since; /* no live watch is left since */
     ngx_msec_t               looked_up;
+    ngx_msec_t               missing_since;
     ngx_msec_t               refused_since; /* of frames of a lower epoch */
     void                    *lookup;        /* in flight */
     unsigned                 known : 1;

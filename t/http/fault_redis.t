@@ -18,9 +18,19 @@ my $nginx = start_nginx($redis, tls => 1, connections => 2,
     http => 'vstream_camera gate test:; vstream_camera yard test:;',
     server => 'location = /plain { return 200 "here\n"; }');
 
-Vstream::Load->publish($redis, cameras => [ 'gate', 'yard' ], fps => 20,
-    largest => 60000);
+# Not of this file: whoever declared it must do so again.
+my $foreign = Vstream::Camera->new($redis, 'foreign')->declare;
+
+Vstream::Load->publish($redis, cameras => [ 'gate', 'yard', 'foreign' ],
+    fps => 20, largest => 60000);
 wait_for(sub { $nginx->get('/live/gate/frame.jpg')->{status} == 200 });
+
+# Each worker has been asked for the state of the cameras.
+my %asked;
+wait_for(sub {
+    $asked{ $nginx->get('/api/v1/cameras')->{headers}{'x-worker'} } = 1;
+    keys %asked == 2;
+});
 
 
 # A viewer of each kind: by name, over which.
@@ -83,7 +93,7 @@ sub hangs ($how, $seconds, %viewers) {
             $statuses{ $refusal->{status} }++;
             $statuses{'without Retry-After'}++
                 unless $refusal->{headers}{'retry-after'};
-            $statuses{late}++ if $took > 300;
+            $statuses{"late: $took ms for $path"}++ if $took > 300;
         }
 
         my $status = $nginx->json('/api/v1/cameras/gate');
@@ -155,14 +165,16 @@ sub recovers ($how, %viewers) {
 }
 
 {
-    my %viewers = open_viewers();
+    my %viewers = (open_viewers(), 'another origin\'s' =>
+        Vstream::Viewer->open($nginx, '/live/foreign/stream.mjpg'));
     my %epochs = map { $_ => epoch($viewers{$_}->part) } keys %viewers;
 
     $redis->kill;
     sleep 0.3;
     drain($_) for values %viewers;
     $redis->start_again;
-    recovers('killed', %viewers);
+    recovers('killed', map { $_ => $viewers{$_} }
+        grep { !/origin/ } keys %viewers);
 
     ok wait_for(sub { $redis->command('HEXISTS', 'vs:{_}:cameras', 'gate') },
         1), 'killed: cameras are declared again';
@@ -170,6 +182,7 @@ sub recovers ($how, %viewers) {
         'killed: and their set';
 
     sleep 1;
+    $foreign->reconnect->declare;
 
     for my $name (sort keys %viewers) {
         my @parts = drain($viewers{$name});
@@ -178,12 +191,67 @@ sub recovers ($how, %viewers) {
     }
 
     # Long enough for a second look at what was not there.
-    sleep 5;
+    my $until = time() + 5.5;
+    my %count;
+
+    while (time() < $until) {
+        $count{$_} += drain($viewers{$_}) for keys %viewers;
+    }
 
     for my $name (sort keys %viewers) {
-        ok drain($viewers{$name}) > 50 && !$viewers{$name}->ended,
-            "killed: over $name it lasts";
+        ok $count{$name} > 50 && !$viewers{$name}->ended,
+            "killed: over $name it lasts" or diag $count{$name};
     }
+
+    is $nginx->metric('vstream_viewers_closed_total{reason="camera_gone"}'),
+        0, 'killed: no camera was taken for withdrawn';
+}
+
+{
+    # A worker that reaches the empty Redis before worker 0 has declared.
+    my ($first, $second) = sort { $a <=> $b } $nginx->new_workers;
+    my %statuses;
+
+    $redis->kill;
+    kill 'STOP', $first;
+    $redis->start_again;
+
+    for (1 .. 100) {
+        my $answer = HTTP::Tiny->new(timeout => 0.5)->get(
+            $nginx->url . '/live/gate/frame.jpg');
+        $statuses{ $answer->{status} }++;
+        sleep 0.01;
+    }
+
+    kill 'CONT', $first;
+    ok $statuses{503} && !$statuses{404},
+        'not declared yet: 503, for it is in our file' or diag
+        explain \%statuses;
+    ok wait_for(sub { $nginx->get('/live/gate/frame.jpg')->{status} == 200 }),
+        'then declared';
+    $foreign->reconnect->declare;
+}
+
+{
+    # Busy with a script it answers all with an error.  That is no 404.
+    my $viewer = Vstream::Viewer->open($nginx, '/live/gate/stream.mjpg');
+    my $client = $redis->connect;
+    my $other = $redis->connect;
+    my %statuses;
+
+    $client->command('CONFIG', 'SET', 'busy-reply-threshold', 100);
+    $client->send_command('EVAL', 'while true do end', 0);
+
+    for (1 .. 20) {
+        $statuses{ $nginx->get('/live/yard/stream.mjpg')->{status} }++;
+        sleep 0.1;
+    }
+
+    drain($viewer);
+    $other->command('SCRIPT', 'KILL');
+    is_deeply [ keys %statuses ], [503], 'busy with a script: 503'
+        or diag explain \%statuses;
+    recovers('busy with a script', 'HTTP/1.1' => $viewer);
 }
 
 {
