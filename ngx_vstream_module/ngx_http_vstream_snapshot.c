@@ -79,7 +79,7 @@ ngx_http_vstream_snapshot_finish(ngx_http_vstream_snapshot_t *snapshot,
 
     r = snapshot->request;
 
-    if (frame == NULL) {
+    if (frame == NULL || frame->length > snapshot->conf->max_frame_size) {
         frame = snapshot->conf->placeholder;
     }
 
