@@ -18,6 +18,7 @@ static int64_t vsw_backoff_ceiling(int64_t first, int64_t max,
                                    unsigned attempts);
 static int64_t vsw_backoff_scale(int64_t range, uint32_t random);
 static vsw_backoff_verdict_t vsw_backoff_crash(vsw_backoff_t *backoff,
+                                               unsigned       attempts,
                                                int64_t now_ms, uint32_t random);
 
 
@@ -93,7 +94,7 @@ vsw_backoff_next(vsw_backoff_t *backoff, vsw_backoff_class_t failure,
         verdict.delay_ms = VSW_BACKOFF_CREDENTIAL_MS;
         break;
     case VSW_BACKOFF_ON_CRASH:
-        return vsw_backoff_crash(backoff, now_ms, random);
+        return vsw_backoff_crash(backoff, n, now_ms, random);
     case VSW_BACKOFF_ON_NETWORK:
         verdict.delay_ms = vsw_backoff_full(
             VSW_BACKOFF_NETWORK_MS, VSW_BACKOFF_NETWORK_MAX_MS, n, random);
@@ -145,9 +146,10 @@ vsw_backoff_scale(int64_t range, uint32_t random)
 }
 
 
-/* The first crash of a minute costs little, each one more doubles. */
+/* A crash after good work costs little; one after the other doubles. */
 static vsw_backoff_verdict_t
-vsw_backoff_crash(vsw_backoff_t *backoff, int64_t now_ms, uint32_t random)
+vsw_backoff_crash(vsw_backoff_t *backoff, unsigned attempts, int64_t now_ms,
+                  uint32_t random)
 {
     vsw_backoff_verdict_t verdict = { 0, false };
 
@@ -165,14 +167,14 @@ vsw_backoff_crash(vsw_backoff_t *backoff, int64_t now_ms, uint32_t random)
 
     if (backoff->crashes == VSW_BACKOFF_CRASHES) {
         backoff->crashes = 0;
+        backoff->attempts = 0;
         verdict.delay_ms = VSW_BACKOFF_QUARANTINE_MS;
         verdict.quarantined = true;
         return verdict;
     }
 
-    verdict.delay_ms =
-        vsw_backoff_full(VSW_BACKOFF_CRASH_MS, VSW_BACKOFF_NETWORK_MAX_MS,
-                         backoff->crashes - 1, random);
+    verdict.delay_ms = vsw_backoff_full(
+        VSW_BACKOFF_CRASH_MS, VSW_BACKOFF_NETWORK_MAX_MS, attempts, random);
 
     return verdict;
 }

@@ -27,6 +27,7 @@
 #define VSW_BACKOFF_CRASH_WINDOW_MS 60000
 #define VSW_BACKOFF_QUARANTINE_MS   300000
 #define VSW_BACKOFF_RESET_MS        30000 /* streaming this long forgives all */
+#define VSW_BACKOFF_WORKED_MS       5000
 
 
 typedef enum {
@@ -53,7 +54,10 @@ typedef struct {
 
 void vsw_backoff_init(vsw_backoff_t *backoff);
 
-/* After VSW_BACKOFF_RESET_MS of streaming; crashes are not forgotten. */
+/*
+ * After VSW_BACKOFF_RESET_MS of streaming, or VSW_BACKOFF_WORKED_MS before a
+ * crash.  Crashes themselves are not forgotten.
+ */
 void vsw_backoff_reset(vsw_backoff_t *backoff);
 
 /* `reason` is one of VSTREAM_REASON_*. */

@@ -623,6 +623,12 @@ vsw_camera_gone(void *data, const char *reason, const char *detail)
 
     if (strcmp(reason, VSTREAM_REASON_CRASHED) == 0) {
         camera->env->crashes++;
+
+        if (camera->state == VSW_CAMERA_STREAMING
+            && vsw_clock_ms() - camera->since_ms > VSW_BACKOFF_WORKED_MS)
+        {
+            vsw_backoff_reset(&camera->backoff);
+        }
     }
 
     camera->restarts++;
