@@ -42,13 +42,14 @@ sub clip ($name) {
     my $folder = "$top/build/t/clips";
     my $path = "$folder/$name";
     my ($suffix) = $name =~ /(\.\w+)$/;
+    my $new = "$path.$$" . $suffix;
 
     return $path if -s $path;
 
     mkdir $_ for "$top/build", "$top/build/t", $folder;
     system('ffmpeg', '-nostdin', '-v', 'error', '-y', @{ $clips{$name} },
-        "$path.$$$suffix") == 0 or croak "ffmpeg cannot make $name";
-    rename "$path.$$$suffix", $path or croak "$path: $!";
+        $new) == 0 or croak "ffmpeg cannot make $name";
+    rename $new, $path or croak "$path: $!";
 
     return $path;
 }

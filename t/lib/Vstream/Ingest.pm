@@ -243,9 +243,11 @@ sub complaints ($self) {
 
 # Declares a camera, as nginx does; options are those of vstream_camera.
 sub declare ($redis, $id, $source, %options) {
+    my %camera = (source => $source, origin => 'tests',
+        map { $_ => "$options{$_}" } keys %options);
+
     $cameras{ $redis->port }{$id} = 1;
-    _write($redis, 'HSET', 'vs:{_}:cameras', $id, encode_json(
-        { source => $source, origin => 'tests', %options }));
+    _write($redis, 'HSET', 'vs:{_}:cameras', $id, encode_json(\%camera));
 }
 
 sub withdraw ($redis, @ids) {

@@ -11,7 +11,9 @@ use parent 'Vstream::Process';
 use Carp qw(croak);
 use Cwd qw(abs_path);
 use FindBin;
+use IO::Socket::INET;
 use JSON::PP qw(decode_json);
+use Time::HiRes;
 
 my $count = 0;
 my $top = abs_path("$FindBin::Bin/../..");
@@ -28,6 +30,27 @@ sub publish ($class, $redis, %options) {
             grep { defined $options{$_} } qw(fps smallest largest epoch)),
         @{ $options{cameras} },
     ]);
+}
+
+# Between nginx and a Redis, on a port of its own; see t/clients/redis_fault.
+sub spoil ($class, $redis, $port, @mode) {
+    my $self = $class->start(log => "$redis->{folder}/fault" . ++$count,
+        command => [ "$top/t/clients/redis_fault", '--port', $port,
+            '--upstream', $redis->port, @mode ]);
+
+    for (1 .. 200) {
+        last if IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port");
+        Time::HiRes::sleep(0.01);
+    }
+
+    return $self;
+}
+
+# Connections that it has had.
+sub connections ($self) {
+    open my $file, '<', $self->{log} or return 0;
+    my @lines = <$file>;
+    return scalar @lines;
 }
 
 # Viewers of one path, for so many seconds; result() waits for them.  Options:
