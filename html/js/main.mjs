@@ -189,7 +189,10 @@ function goBack() {
 }
 
 
-/* Replaces the address, so that "back" still leads to the wall. */
+/*
+ * Replaces the address, so that "back" still leads to the wall; and follows it
+ * at once, because the next key may come before the event that tells of it.
+ */
 function goAside(step) {
     const at = cameras.findIndex((c) => c.id === shownCamera());
 
@@ -197,6 +200,7 @@ function goAside(step) {
         const to = (at + step + cameras.length) % cameras.length;
 
         location.replace(`#/camera/${cameras[to].id}`);
+        route();
     }
 }
 

@@ -15,9 +15,15 @@ import { ROOT } from './browser.mjs';
 
 const BUILD = resolve(ROOT, process.env.B ?? 'build');
 const NGINX = '/usr/sbin/nginx';
-const START_MS = 15000;
+const START_MS = 20000;
 const STOP_MS = 10000;
-const ALERT = /\[(alert|emerg|crit)\]|runtime error:|ERROR: \w+Sanitizer/;
+const ALERT = /\[(alert|emerg|crit)\]|exited on signal|Sanitizer|runtime error:/;
+
+/* A sanitized module needs its sanitizer loaded into nginx first. */
+const PRELOAD = process.env.VSTREAM_PRELOAD && {
+    LD_PRELOAD: process.env.VSTREAM_PRELOAD,
+    ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
+};
 
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -90,7 +96,7 @@ export class Stack {
         this.#spawn('nginx', NGINX,
                     ['-p', this.#dir, '-e', join(this.#dir, 'logs/error.log'),
                      '-c', join(this.#dir, 'nginx.conf'),
-                     '-g', `daemon off;${user}`]);
+                     '-g', `daemon off;${user}`], PRELOAD);
         await until('nginx', () => fetch(this.url).then((r) => r.ok,
                                                         () => false));
     }
@@ -154,10 +160,13 @@ export class Stack {
                       cameras.map((c) => `vstream_camera ${c};\n`).join(''));
     }
 
-    #spawn(name, command, args) {
+    #spawn(name, command, args, environment = {}) {
         const log = openSync(join(this.#dir, 'logs', `${name}.log`), 'a');
-        const child = spawn(command, args, { cwd: this.#dir,
-                                             stdio: ['ignore', log, log] });
+        const child = spawn(command, args, {
+            cwd: this.#dir,
+            env: { ...process.env, ...environment },
+            stdio: ['ignore', log, log],
+        });
 
         child.ended = new Promise((done) => {
             child.once('exit', done);
