@@ -411,6 +411,10 @@ vsw_redis_close(vsw_redis_t *redis, const char *why)
         redis->told = 1;
     }
 
+    if (was_up && vsw_clock_ms() - redis->entered_ms > VSW_REDIS_STEADY_MS) {
+        redis->delay_ms = VSW_REDIS_RETRY_MS;
+    }
+
     vsw_redis_enter(redis, VSW_REDIS_DOWN);
     redis->broken = NULL;
     redis->retry_ms =
@@ -479,9 +483,12 @@ vsw_redis_greeted(void *data, const redisReply *reply)
     }
 
     if (vsw_redis_error(reply) != NULL) {
-        vsw_log(VSW_LOG_ERROR, "redis does not let us in",
-                VSW_LOG_TEXT("connection", redis->options.name),
-                VSW_LOG_TEXT("answer", vsw_redis_error(reply)));
+        if (!redis->told) {
+            vsw_log(VSW_LOG_ERROR, "redis does not let us in",
+                    VSW_LOG_TEXT("connection", redis->options.name),
+                    VSW_LOG_TEXT("answer", vsw_redis_error(reply)));
+        }
+
         redis->refused = strncmp(reply->str, "LOADING", 7) != 0;
         redis->broken = "its answer to AUTH, SELECT or PING was an error";
         return;
@@ -495,7 +502,6 @@ vsw_redis_greeted(void *data, const redisReply *reply)
             VSW_LOG_TEXT("connection", redis->options.name));
 
     redis->told = 0;
-    redis->delay_ms = VSW_REDIS_RETRY_MS;
     redis->connections++;
     vsw_redis_enter(redis, VSW_REDIS_UP);
 

@@ -29,8 +29,9 @@
 #define VSW_REDIS_REPLY_MS   10000 /* a reply this late: connect anew */
 #define VSW_REDIS_REFUSED_MS 5000  /* until a refused Redis is tried again */
 #define VSW_REDIS_RETRY_MS   50    /* first delay, doubled up to ... */
+#define VSW_REDIS_STEADY_MS  2000 /* up for this long: the next delay is short */
 #define VSW_REDIS_RETRY_MAX  500
-#define VSW_REDIS_INPUT_MAX  (64u * 1024 * 1024) /* one reply at most */
+#define VSW_REDIS_INPUT_MAX  (8u * 1024 * 1024)  /* one reply at most */
 #define VSW_REDIS_OUTPUT_MAX (16u * 1024 * 1024) /* unsent bytes at most */
 
 

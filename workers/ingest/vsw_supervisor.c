@@ -132,6 +132,7 @@ vsw_supervisor_start(vsw_supervisor_t *supervisor)
             VSW_LOG_TEXT("replica", supervisor->config->replica),
             VSW_LOG_TEXT("listen", supervisor->config->listen),
             VSW_LOG_NUMBER("pid", getpid()));
+    vsw_notify("READY=1\nSTATUS=waiting for Redis");
 
     return 0;
 }
@@ -615,10 +616,7 @@ vsw_supervisor_ready(vsw_supervisor_t *supervisor)
         vsw_lease_renew(&supervisor->cameras.list[i]->lease);
     }
 
-    if (!supervisor->announced_ready) {
-        supervisor->announced_ready = 1;
-        vsw_notify("READY=1");
-    }
+    vsw_notify("STATUS=at work");
 }
 
 
@@ -628,6 +626,7 @@ vsw_supervisor_down(void *data)
     vsw_supervisor_t *supervisor = data;
 
     supervisor->schema_ok = 0;
+    vsw_notify("STATUS=Redis is away");
 }
 
 

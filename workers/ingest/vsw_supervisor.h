@@ -56,7 +56,6 @@ typedef struct {
     unsigned          schema_ok : 1;
     unsigned          connected_once : 1;
     unsigned          leaving : 1;
-    unsigned          announced_ready : 1;
     int               exit_code;
 } vsw_supervisor_t;
 
