@@ -184,14 +184,14 @@ packages:
 
 # One call of prove, whose last lines are the verdict.
 check: packages
-	@$(MAKE) --no-print-directory test-programs media
+	@$(MAKE) --no-print-directory -j $$(nproc) test-programs media
 	@B=$(B) SANITIZE=$(SANITIZE) prove $(TESTS)
 
 test-programs: all cameras clients $(UNIT_BIN) $(REPLAY_BIN) \
                $(B)/t/workers/camera_driver
 
 # Debian's nginx loads a sanitized module only after the sanitizer itself.
-check-asan:
+check-asan: packages
 	@$(MAKE) --no-print-directory check SANITIZE=1 \
 	    VSTREAM_PRELOAD="$$($(CC) -print-file-name=libasan.so)"
 
