@@ -300,20 +300,20 @@ vsw_viewing_send(vsw_viewing_t *v, uint32_t flags, const vsw_unit_t *unit,
 }
 
 
-/* A JPEG of the camera's own. */
+/*
+ * Looks at a JPEG of the camera's own before anybody decodes or sends it.
+ * VSTREAM_DECLINED: it is broken, and counted so.
+ */
 static int
-vsw_viewing_show_jpeg(vsw_viewing_t *v, const AVPacket *packet,
-                      const vsw_unit_t *unit, vsw_failure_t *failure)
+vsw_viewing_jpeg_check(vsw_viewing_t *v, const AVPacket *packet,
+                       vstream_jpeg_t *jpeg, vsw_failure_t *failure)
 {
-    uint32_t              flags;
-    vstream_jpeg_t        jpeg;
     vstream_slice_t       data;
-    vsw_size_t            size;
     vstream_jpeg_result_t result;
 
     data = (vstream_slice_t) { (const char *) packet->data,
                                (size_t) packet->size };
-    result = vstream_jpeg_scan(data, v->config->max_pixels, &jpeg);
+    result = vstream_jpeg_scan(data, v->config->max_pixels, jpeg);
 
     if (result == VSTREAM_JPEG_TOO_LARGE) {
         vsw_failure_set(failure, VSTREAM_REASON_TOO_LARGE,
@@ -325,21 +325,27 @@ vsw_viewing_show_jpeg(vsw_viewing_t *v, const AVPacket *packet,
 
     if (result != VSTREAM_JPEG_OK) {
         v->counts.frames_broken++;
-        return VSTREAM_OK;
+        return VSTREAM_DECLINED;
     }
 
-    size = (vsw_size_t) { jpeg.width, jpeg.height };
-    if (vsw_viewing_size_check(v, size, failure) != VSTREAM_OK) {
-        return VSTREAM_ERROR;
-    }
+    return vsw_viewing_size_check(v, (vsw_size_t) { jpeg->width, jpeg->height },
+                                  failure);
+}
 
-    flags = vsw_viewing_flags(v, av_gettime_relative());
+
+/* A JPEG as it came. */
+static int
+vsw_viewing_show_jpeg(vsw_viewing_t *v, const AVPacket *packet,
+                      const vsw_unit_t *unit, const vstream_jpeg_t *jpeg)
+{
+    vsw_size_t size = { jpeg->width, jpeg->height };
+    uint32_t   flags = vsw_viewing_flags(v, av_gettime_relative());
 
     if (flags == 0 || unit->serial < v->floor) {
         return VSTREAM_OK;
     }
 
-    return vsw_viewing_send(v, flags, unit, size, packet->data, jpeg.length);
+    return vsw_viewing_send(v, flags, unit, size, packet->data, jpeg->length);
 }
 
 
@@ -512,6 +518,34 @@ vsw_viewing_decode(vsw_viewing_t *v, const AVPacket *packet,
 }
 
 
+/* One unit, shown as it is or decoded. */
+static int
+vsw_viewing_unit(vsw_viewing_t *v, const AVPacket *packet,
+                 const vsw_unit_t *unit, bool is_behind, vsw_failure_t *failure)
+{
+    int            rc;
+    vstream_jpeg_t jpeg;
+
+    if (v->stream->codec_id != AV_CODEC_ID_MJPEG) {
+        return vsw_viewing_decode(v, packet, unit, is_behind, failure);
+    }
+
+    rc = vsw_viewing_jpeg_check(v, packet, &jpeg, failure);
+
+    if (rc == VSTREAM_ERROR) {
+        return VSTREAM_ERROR;
+    }
+
+    if (rc == VSTREAM_DECLINED || (v->is_passed_through && is_behind)) {
+        return VSTREAM_OK;
+    }
+
+    return v->is_passed_through
+               ? vsw_viewing_show_jpeg(v, packet, unit, &jpeg)
+               : vsw_viewing_decode(v, packet, unit, is_behind, failure);
+}
+
+
 /* Is there so much to catch up with that this unit's picture may be left? */
 static bool
 vsw_viewing_is_behind(vsw_viewing_t *v, const vsw_unit_t *unit)
@@ -552,18 +586,11 @@ vsw_viewing_take(vsw_viewing_t *v, vsw_failure_t *failure)
     v->counts.units_skipped += skipped;
     is_behind = vsw_viewing_is_behind(v, &unit);
 
-    if (v->is_passed_through) {
-        rc = is_behind ? VSTREAM_OK
-                       : vsw_viewing_show_jpeg(v, v->packet, &unit, failure);
-
-    } else {
-        if (skipped > 0 && v->decoder != NULL) {
-            vsw_decoder_reset(v->decoder);
-        }
-
-        rc = vsw_viewing_decode(v, v->packet, &unit, is_behind, failure);
+    if (skipped > 0 && v->decoder != NULL) {
+        vsw_decoder_reset(v->decoder);
     }
 
+    rc = vsw_viewing_unit(v, v->packet, &unit, is_behind, failure);
     av_packet_unref(v->packet);
 
     return rc;
@@ -617,17 +644,12 @@ vsw_viewing_still(vsw_viewing_t *v, int64_t *due_us, vsw_failure_t *failure)
 
     v->shown_key = unit.serial;
 
-    if (v->is_passed_through) {
-        rc = vsw_viewing_show_jpeg(v, v->packet, &unit, failure);
+    rc = vsw_viewing_unit(v, v->packet, &unit, false, failure);
 
-    } else {
-        rc = vsw_viewing_decode(v, v->packet, &unit, false, failure);
-
-        if (rc == VSTREAM_OK) {
-            vsw_decoder_drain(v->decoder);
-            rc = vsw_viewing_receive(v, false, failure);
-            vsw_viewing_rest(v);
-        }
+    if (rc == VSTREAM_OK && v->decoder != NULL) {
+        vsw_decoder_drain(v->decoder);
+        rc = vsw_viewing_receive(v, false, failure);
+        vsw_viewing_rest(v);
     }
 
     av_packet_unref(v->packet);
@@ -640,10 +662,9 @@ vsw_viewing_still(vsw_viewing_t *v, int64_t *due_us, vsw_failure_t *failure)
 static int
 vsw_viewing_first_look(vsw_viewing_t *v, vsw_failure_t *failure)
 {
-    int             rc;
-    vsw_unit_t      unit;
-    vstream_jpeg_t  jpeg;
-    vstream_slice_t data;
+    int            rc;
+    vsw_unit_t     unit;
+    vstream_jpeg_t jpeg;
 
     if (v->announced.width > 0
         || vsw_unit_ring_keyframe(v->ring, v->shown_key, v->packet, &unit)
@@ -653,24 +674,13 @@ vsw_viewing_first_look(vsw_viewing_t *v, vsw_failure_t *failure)
     }
 
     v->shown_key = unit.serial;
-    rc = VSTREAM_OK;
-
-    if (v->stream->codec_id != AV_CODEC_ID_MJPEG) {
-        rc = vsw_viewing_size_learn(v, v->packet, failure);
-
-    } else {
-        data = (vstream_slice_t) { (const char *) v->packet->data,
-                                   (size_t) v->packet->size };
-
-        if (vstream_jpeg_scan(data, UINT64_MAX, &jpeg) == VSTREAM_JPEG_OK) {
-            rc = vsw_viewing_size_check(
-                v, (vsw_size_t) { jpeg.width, jpeg.height }, failure);
-        }
-    }
+    rc = v->stream->codec_id == AV_CODEC_ID_MJPEG
+             ? vsw_viewing_jpeg_check(v, v->packet, &jpeg, failure)
+             : vsw_viewing_size_learn(v, v->packet, failure);
 
     av_packet_unref(v->packet);
 
-    return rc;
+    return rc == VSTREAM_ERROR ? VSTREAM_ERROR : VSTREAM_OK;
 }
 
 
