@@ -143,8 +143,10 @@ sub camera ($self, $id) {
 
 # Ids of the cameras whose lease it holds.
 sub held ($self) {
-    return sort map { $_->{id} } grep { $_->{lease} eq 'held' }
+    my @held = sort map { $_->{id} } grep { $_->{lease} eq 'held' }
         @{ $self->overview->{cameras} };
+
+    return @held;
 }
 
 # The value of one sample of /metrics; 0: none.

@@ -23,7 +23,22 @@ sub open ($class, $nginx, $path, %options) {
     return $class->connect($nginx, %options)->request($path, %options);
 }
 
-# The same, on a connection that this nginx worker has accepted.
+# The same, but asks again where a busy machine kept Redis from answering in
+# time: that is 503, too.
+sub watch ($class, $nginx, $path, %options) {
+    for my $try (1 .. 10) {
+        my $self = $class->open($nginx, $path, %options);
+
+        return $self if $self->status != 503 || $try == 10
+            || ($options{method} // '') eq 'HEAD';
+
+        my $content = $self->content;
+        $self->{body} = $content;
+        return $self if $content !~ /cannot be reached/;
+    }
+}
+
+# As open(), on a connection that this nginx worker has accepted.
 sub open_at ($class, $nginx, $worker, $path, %options) {
     for (1 .. 200) {
         my $self = $class->open($nginx, '/health', %options);
@@ -301,7 +316,7 @@ sub new_part ($self, $timeout = $seconds) {
     while (1) {
         my $left = $deadline - time();
         my $part = $self->part($left > 0 ? $left : 0) // return undef;
-        return $part if $part->{headers}{'x-frame-id'} ne $last;
+        return $part if ($part->{headers}{'x-frame-id'} // '') ne $last;
     }
 }
 
