@@ -77,7 +77,8 @@ export class Announcer {
     /* Those of this kind that were told as one of the others; told now. */
     #turned(kind, from) {
         const turned = this.#cameras.filter(
-            (c) => cameraKind(c) === kind && from.includes(this.#told.get(c.id)));
+            (c) => cameraKind(c) === kind
+                && from.includes(this.#told.get(c.id)));
 
         for (const camera of turned) {
             this.#told.set(camera.id, kind);

@@ -10,6 +10,9 @@ export const BODY_BYTES_MAX = 8 * 1024 * 1024;
 const BOUNDARY_MAX = 70;
 const LF = 10;
 
+const MULTIPART = new RegExp('^multipart/x-mixed-replace\\s*;(?:.*;)?\\s*'
+                             + 'boundary=(?:"([^"]+)"|([^\\s;"]+))', 'i');
+
 const ascii = new TextDecoder('latin1');
 
 
@@ -22,8 +25,7 @@ export class MultipartError extends Error {
  * multipart/x-mixed-replace or names none.
  */
 export function boundaryOf(contentType) {
-    const match = /^multipart\/x-mixed-replace\s*;(?:.*;)?\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i
-        .exec(contentType ?? '');
+    const match = MULTIPART.exec(contentType ?? '');
     const boundary = match?.[1] ?? match?.[2];
 
     if (!boundary || boundary.length > BOUNDARY_MAX) {

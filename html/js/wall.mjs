@@ -62,8 +62,8 @@ export class Wall {
         this.#grid = grid;
         this.#template = template;
         this.#onProblem = onProblem;
-        this.#observer = new IntersectionObserver((e) => this.#look(e),
-                                                  { rootMargin: IN_VIEW_MARGIN });
+        this.#observer = new IntersectionObserver(
+            (entries) => this.#look(entries), { rootMargin: IN_VIEW_MARGIN });
         grid.addEventListener('keydown', (e) => this.#key(e));
         phone.addEventListener('change', () => this.#settle());
         addEventListener('resize', () => this.#arrange());

@@ -6,8 +6,8 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync,
-         rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, mkdirSync, mkdtempSync, openSync,
+         readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -17,7 +17,8 @@ const BUILD = resolve(ROOT, process.env.B ?? 'build');
 const NGINX = '/usr/sbin/nginx';
 const START_MS = 20000;
 const STOP_MS = 10000;
-const ALERT = /\[(alert|emerg|crit)\]|exited on signal|Sanitizer|runtime error:/;
+const ALERT = new RegExp('\\[(alert|emerg|crit)\\]|exited on signal'
+                         + '|Sanitizer|runtime error:');
 
 /* A sanitized module needs its sanitizer loaded into nginx first. */
 const PRELOAD = process.env.VSTREAM_PRELOAD && {
@@ -170,7 +171,11 @@ export class Stack {
 
         child.ended = new Promise((done) => {
             child.once('exit', done);
-            child.once('error', done);
+            child.once('error', (error) => {
+                appendFileSync(join(this.#dir, 'logs', `${name}.log`),
+                               `${error.message}\n`);
+                done();
+            });
         });
         closeSync(log);
         this.#processes.set(name, child);
