@@ -116,6 +116,10 @@ vsw_log_plain(vstream_writer_t *w, vsw_log_level_t level, const char *message,
     vstream_writer_log_text(w, vsw_log_slice(message), VSW_LOG_TEXT_MAX);
 
     for (; fields->key != NULL; fields++) {
+        if (fields->text != NULL && fields->text[0] == '\0') {
+            continue; /* people need not read that there is nothing */
+        }
+
         vstream_writer_text(w, " ");
         vstream_writer_text(w, fields->key);
         vstream_writer_text(w, "=");

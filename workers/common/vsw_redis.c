@@ -5,32 +5,25 @@
  *
  *     DOWN -> CONNECTING -> GREETING -> UP, and from each back to DOWN.
  *
- * Output is a list of chunks: small commands share one, a picture has its
- * own, and nothing is moved after it was copied in.  Replies match commands
- * by order.  Whoever finds the connection broken inside a callback only sets
+ * Replies match commands by order.  Whoever finds the connection broken inside a callback only sets
  * `broken`; the connection is closed where no callback is on the stack.
  */
 
 #include "vsw_redis.h"
 #include "vsw_clock.h"
 #include "vsw_log.h"
+#include "vsw_redis_output.h"
+#include "vsw_redis_socket.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define VSW_REDIS_TICK_S    0.1
 #define VSW_REDIS_LATE_MS   500 /* a tick this late: we ourselves slept */
-#define VSW_REDIS_CHUNK     16384
-#define VSW_REDIS_IOV       16
 #define VSW_REDIS_READ      65536
 #define VSW_REDIS_READS     32 /* in one event, so that others get a turn */
 #define VSW_REDIS_NUMBER    24
@@ -44,16 +37,7 @@ typedef enum {
     VSW_REDIS_UP,
 } vsw_redis_state_t;
 
-typedef struct vsw_redis_chunk_s   vsw_redis_chunk_t;
 typedef struct vsw_redis_pending_s vsw_redis_pending_t;
-
-struct vsw_redis_chunk_s {
-    vsw_redis_chunk_t *next;
-    size_t             capacity;
-    size_t             used;
-    size_t             sent;
-    char               data[];
-};
 
 struct vsw_redis_pending_s {
     vsw_redis_pending_t *next;
@@ -75,9 +59,7 @@ struct vsw_redis_s {
     ev_timer          tick;
     redisReader      *reader;
 
-    vsw_redis_chunk_t    *chunks; /* oldest first */
-    vsw_redis_chunk_t   **chunks_end;
-    size_t                unsent;
+    vsw_redis_output_t    output;
     vsw_redis_pending_t  *pending; /* oldest first */
     vsw_redis_pending_t **pending_end;
 
@@ -97,8 +79,6 @@ struct vsw_redis_s {
 
 static void vsw_redis_connect(vsw_redis_t *redis);
 static int  vsw_redis_socket(vsw_redis_t *redis);
-static int  vsw_redis_socket_unix(vsw_redis_t *redis);
-static int  vsw_redis_socket_tcp(vsw_redis_t *redis);
 static void vsw_redis_enter(vsw_redis_t *redis, vsw_redis_state_t state);
 static void vsw_redis_close(vsw_redis_t *redis, const char *why);
 static void vsw_redis_greet(vsw_redis_t *redis);
@@ -109,20 +89,13 @@ static void vsw_redis_excuse(vsw_redis_t *redis, int64_t late_ms);
 static void vsw_redis_on_readable(struct ev_loop *loop, ev_io *io, int events);
 static void vsw_redis_on_writable(struct ev_loop *loop, ev_io *io, int events);
 static int  vsw_redis_write(vsw_redis_t *redis);
-static void vsw_redis_written(vsw_redis_t *redis, size_t n);
 static const char *vsw_redis_read(vsw_redis_t *redis);
 static const char *vsw_redis_replies(vsw_redis_t *redis);
-static void   vsw_redis_dispatch(vsw_redis_t *redis, const redisReply *reply);
-static bool   vsw_redis_is_push(const redisReply *reply);
-static int    vsw_redis_send(vsw_redis_t *redis, vsw_redis_reply_fn *reply,
-                             void *data, const vstream_slice_t *argv, size_t argc,
-                             const vstream_slice_t *tail);
-static size_t vsw_redis_measure(const vstream_slice_t *argv, size_t argc,
-                                const vstream_slice_t *tail);
-static vsw_redis_chunk_t *vsw_redis_chunk(vsw_redis_t *redis, size_t need);
-static void vsw_redis_append(vsw_redis_chunk_t *chunk, vstream_slice_t bytes);
-static void vsw_redis_append_header(vsw_redis_chunk_t *chunk, char type,
-                                    size_t number);
+static void vsw_redis_dispatch(vsw_redis_t *redis, const redisReply *reply);
+static bool vsw_redis_is_push(const redisReply *reply);
+static int  vsw_redis_send(vsw_redis_t *redis, vsw_redis_reply_fn *reply,
+                           void *data, const vstream_slice_t *argv, size_t argc,
+                           const vstream_slice_t *tail);
 static void vsw_redis_clear(vsw_redis_t *redis);
 
 
@@ -142,7 +115,6 @@ vsw_redis_create(struct ev_loop *loop, const vsw_redis_options_t *options,
     redis->handlers = *handlers;
     redis->data = data;
     redis->fd = -1;
-    redis->chunks_end = &redis->chunks;
     redis->pending_end = &redis->pending;
     redis->delay_ms = VSW_REDIS_RETRY_MS;
     redis->ticked_ms = vsw_clock_ms();
@@ -227,7 +199,7 @@ vsw_redis_is_hung(const vsw_redis_t *redis)
 size_t
 vsw_redis_unsent(const vsw_redis_t *redis)
 {
-    return redis->unsent;
+    return redis->output.unsent;
 }
 
 
@@ -303,82 +275,8 @@ vsw_redis_socket(vsw_redis_t *redis)
         }
     }
 
-    return redis->options.address.path[0] != '\0' ? vsw_redis_socket_unix(redis)
-                                                  : vsw_redis_socket_tcp(redis);
-}
-
-
-static int
-vsw_redis_socket_unix(vsw_redis_t *redis)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int                fd;
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s",
-             redis->options.address.path);
-
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd == -1) {
-        redis->broken = strerror(errno);
-        return -1;
-    }
-
-    if (connect(fd, (struct sockaddr *) &address, sizeof(address)) == -1) {
-        redis->broken = strerror(errno);
-        close(fd);
-        return -1;
-    }
-
-    return fd;
-}
-
-
-/* Each attempt takes the next of the host's addresses. */
-static int
-vsw_redis_socket_tcp(vsw_redis_t *redis)
-{
-    struct addrinfo  hints = { .ai_socktype = SOCK_STREAM,
-                               .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG };
-    struct addrinfo *list, *chosen;
-    unsigned         n;
-    char             port[8];
-    int              fd, rc;
-
-    snprintf(port, sizeof(port), "%u", redis->options.address.port);
-    rc = getaddrinfo(redis->options.address.host, port, &hints, &list);
-    if (rc != 0) {
-        redis->broken = gai_strerror(rc);
-        return -1;
-    }
-
-    for (n = 0, chosen = list; chosen != NULL; chosen = chosen->ai_next) {
-        n++;
-    }
-
-    for (n = redis->attempt % n, chosen = list; n > 0; n--) {
-        chosen = chosen->ai_next;
-    }
-
-    fd = socket(chosen->ai_family,
-                chosen->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd != -1) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int) { 1 }, sizeof(int));
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int) { 1 }, sizeof(int));
-        rc = connect(fd, chosen->ai_addr, chosen->ai_addrlen);
-    }
-
-    if (fd == -1 || (rc == -1 && errno != EINPROGRESS)) {
-        redis->broken = strerror(errno);
-        if (fd != -1) {
-            close(fd);
-        }
-        fd = -1;
-    }
-
-    freeaddrinfo(list);
-
-    return fd;
+    return vsw_redis_socket_connect(&redis->options.address, redis->attempt,
+                                    &redis->broken);
 }
 
 
@@ -619,66 +517,19 @@ vsw_redis_on_writable(struct ev_loop *loop, ev_io *io, int events)
 }
 
 
-/* Writes what the socket takes, and waits for it if there is more; an errno. */
+/* Writes, and waits for the socket if there is more; 0 or an errno. */
 static int
 vsw_redis_write(vsw_redis_t *redis)
 {
-    vsw_redis_chunk_t *chunk;
-    struct iovec       iov[VSW_REDIS_IOV];
-    struct msghdr      message = { .msg_iov = iov };
-    ssize_t            n;
+    int error = vsw_redis_output_write(&redis->output, redis->fd);
 
-    for (chunk = redis->chunks;
-         chunk != NULL && message.msg_iovlen < VSW_REDIS_IOV;
-         chunk = chunk->next)
-    {
-        iov[message.msg_iovlen].iov_base = chunk->data + chunk->sent;
-        iov[message.msg_iovlen++].iov_len = chunk->used - chunk->sent;
-    }
-
-    if (message.msg_iovlen > 0) {
-        n = sendmsg(redis->fd, &message, MSG_NOSIGNAL);
-
-        if (n == -1 && errno != EAGAIN && errno != EINTR) {
-            return errno;
-        }
-
-        vsw_redis_written(redis, n == -1 ? 0 : (size_t) n);
-    }
-
-    if (redis->chunks == NULL) {
+    if (redis->output.first == NULL) {
         ev_io_stop(redis->loop, &redis->writable);
     } else {
         ev_io_start(redis->loop, &redis->writable);
     }
 
-    return 0;
-}
-
-
-static void
-vsw_redis_written(vsw_redis_t *redis, size_t n)
-{
-    vsw_redis_chunk_t *chunk;
-
-    redis->unsent -= n;
-
-    while (n > 0) {
-        chunk = redis->chunks;
-
-        if (n < chunk->used - chunk->sent) {
-            chunk->sent += n;
-            return;
-        }
-
-        n -= chunk->used - chunk->sent;
-        redis->chunks = chunk->next;
-        free(chunk);
-    }
-
-    if (redis->chunks == NULL) {
-        redis->chunks_end = &redis->chunks;
-    }
+    return error;
 }
 
 
@@ -811,37 +662,20 @@ vsw_redis_send(vsw_redis_t *redis, vsw_redis_reply_fn *reply, void *data,
                const vstream_slice_t *argv, size_t argc,
                const vstream_slice_t *tail)
 {
-    size_t               i, need = vsw_redis_measure(argv, argc, tail);
-    vsw_redis_chunk_t   *chunk;
     vsw_redis_pending_t *pending;
-
-    if (redis->unsent + need > VSW_REDIS_OUTPUT_MAX) {
-        return VSTREAM_AGAIN;
-    }
+    bool                 idle = redis->output.first == NULL;
+    int                  rc;
 
     pending = malloc(sizeof(*pending));
-    chunk = pending == NULL ? NULL : vsw_redis_chunk(redis, need);
-    if (chunk == NULL) {
-        free(pending);
+    if (pending == NULL) {
         return VSTREAM_ERROR;
     }
 
-    redis->unsent -= chunk->used;
-    vsw_redis_append_header(chunk, '*', argc);
-
-    for (i = 0; i < argc; i++) {
-        bool is_last = tail != NULL && i + 1 == argc;
-
-        vsw_redis_append_header(chunk, '$',
-                                argv[i].length + (is_last ? tail->length : 0));
-        vsw_redis_append(chunk, argv[i]);
-        if (is_last) {
-            vsw_redis_append(chunk, *tail);
-        }
-        vsw_redis_append(chunk, VSTREAM_SLICE("\r\n"));
+    rc = vsw_redis_output_add(&redis->output, argv, argc, tail);
+    if (rc != VSTREAM_OK) {
+        free(pending);
+        return rc;
     }
-
-    redis->unsent += chunk->used;
 
     pending->next = NULL;
     pending->reply = reply;
@@ -854,7 +688,7 @@ vsw_redis_send(vsw_redis_t *redis, vsw_redis_reply_fn *reply, void *data,
      * At once: were this process stopped between here and the next turn of
      * its loop, a frame would go out long after its deadline.
      */
-    if (chunk == redis->chunks && vsw_redis_write(redis) != 0) {
+    if (!idle || vsw_redis_write(redis) != 0) {
         ev_io_start(redis->loop, &redis->writable);
     }
 
@@ -862,74 +696,10 @@ vsw_redis_send(vsw_redis_t *redis, vsw_redis_reply_fn *reply, void *data,
 }
 
 
-/* An upper bound of the command's length. */
-static size_t
-vsw_redis_measure(const vstream_slice_t *argv, size_t argc,
-                  const vstream_slice_t *tail)
-{
-    size_t i, need = VSW_REDIS_NUMBER;
-
-    for (i = 0; i < argc; i++) {
-        need += VSW_REDIS_NUMBER + argv[i].length + 2;
-    }
-
-    return need + (tail == NULL ? 0 : tail->length);
-}
-
-
-static vsw_redis_chunk_t *
-vsw_redis_chunk(vsw_redis_t *redis, size_t need)
-{
-    vsw_redis_chunk_t *chunk = redis->chunks;
-    size_t             capacity;
-
-    while (chunk != NULL && chunk->next != NULL) {
-        chunk = chunk->next;
-    }
-
-    if (chunk != NULL && chunk->capacity - chunk->used >= need) {
-        return chunk;
-    }
-
-    capacity = need > VSW_REDIS_CHUNK ? need : VSW_REDIS_CHUNK;
-
-    chunk = malloc(sizeof(*chunk) + capacity);
-    if (chunk == NULL) {
-        return NULL;
-    }
-
-    *chunk = (vsw_redis_chunk_t) { .capacity = capacity };
-    *redis->chunks_end = chunk;
-    redis->chunks_end = &chunk->next;
-
-    return chunk;
-}
-
-
-static void
-vsw_redis_append(vsw_redis_chunk_t *chunk, vstream_slice_t bytes)
-{
-    if (bytes.length > 0) {
-        memcpy(chunk->data + chunk->used, bytes.data, bytes.length);
-        chunk->used += bytes.length;
-    }
-}
-
-
-static void
-vsw_redis_append_header(vsw_redis_chunk_t *chunk, char type, size_t number)
-{
-    chunk->used += (size_t) snprintf(chunk->data + chunk->used,
-                                     chunk->capacity - chunk->used, "%c%zu\r\n",
-                                     type, number);
-}
-
-
 /* Tells all that wait that no answer will come, and forgets the socket. */
 static void
 vsw_redis_clear(vsw_redis_t *redis)
 {
-    vsw_redis_chunk_t   *chunk;
     vsw_redis_pending_t *pending;
 
     if (redis->fd != -1) {
@@ -944,13 +714,7 @@ vsw_redis_clear(vsw_redis_t *redis)
         redis->reader = NULL;
     }
 
-    while ((chunk = redis->chunks) != NULL) {
-        redis->chunks = chunk->next;
-        free(chunk);
-    }
-
-    redis->chunks_end = &redis->chunks;
-    redis->unsent = 0;
+    vsw_redis_output_clear(&redis->output);
 
     while ((pending = redis->pending) != NULL) {
         redis->pending = pending->next;

@@ -31,8 +31,7 @@
 #define VSW_REDIS_RETRY_MS   50    /* first delay, doubled up to ... */
 #define VSW_REDIS_STEADY_MS  2000 /* up for this long: the next delay is short */
 #define VSW_REDIS_RETRY_MAX  500
-#define VSW_REDIS_INPUT_MAX  (8u * 1024 * 1024)  /* one reply at most */
-#define VSW_REDIS_OUTPUT_MAX (16u * 1024 * 1024) /* unsent bytes at most */
+#define VSW_REDIS_INPUT_MAX  (8u * 1024 * 1024) /* one reply at most */
 
 
 typedef struct vsw_redis_s vsw_redis_t;

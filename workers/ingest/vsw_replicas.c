@@ -43,6 +43,7 @@ static void   vsw_replicas_take(vsw_replicas_t *replicas, int64_t now_ms);
 static void   vsw_replicas_hand_over(vsw_replicas_t *replicas, int64_t now_ms);
 static vsw_camera_t *vsw_replicas_surplus(const vsw_replicas_t *replicas,
                                           int64_t               now_ms);
+static int           vsw_replicas_cost(const vsw_camera_t *camera);
 static uint32_t      vsw_replicas_held(const vsw_replicas_t *replicas);
 static uint32_t      vsw_replicas_load(void);
 static uint32_t      vsw_replicas_number(const json_t *json, const char *name);
@@ -674,8 +675,7 @@ vsw_replicas_surplus(const vsw_replicas_t *replicas, int64_t now_ms)
             continue;
         }
 
-        cost = (camera->state == VSW_CAMERA_STREAMING) * 2
-               + (camera->publisher.watched > 0);
+        cost = vsw_replicas_cost(camera);
 
         if (best == NULL || cost < best_cost
             || (cost == best_cost && camera->taken_ms > best->taken_ms))
@@ -686,6 +686,19 @@ vsw_replicas_surplus(const vsw_replicas_t *replicas, int64_t now_ms)
     }
 
     return best;
+}
+
+
+/* What a hand-over would cost: pictures, or a try that may lock us out. */
+static int
+vsw_replicas_cost(const vsw_camera_t *camera)
+{
+    if (strcmp(camera->reason, VSTREAM_REASON_AUTH_FAILED) == 0) {
+        return 4;
+    }
+
+    return (camera->state == VSW_CAMERA_STREAMING) * 2
+           + (camera->publisher.watched > 0);
 }
 
 

@@ -19,10 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 
 static int  vsw_supervisor_start(vsw_supervisor_t *supervisor);
+static void vsw_supervisor_raise_files(void);
 static void vsw_supervisor_name_owner(vsw_supervisor_t *supervisor);
 static int  vsw_supervisor_connect(vsw_supervisor_t *supervisor);
 static void vsw_supervisor_watch(vsw_supervisor_t *supervisor);
@@ -92,6 +94,7 @@ vsw_supervisor_start(vsw_supervisor_t *supervisor)
     vsw_camera_env_t *env = &supervisor->env;
 
     signal(SIGPIPE, SIG_IGN);
+    vsw_supervisor_raise_files();
     vsw_clock_watch_init(&supervisor->clock);
     supervisor->ticked_ms = vsw_clock_ms();
     supervisor->watchdog_every_ms = vsw_notify_watchdog_ms();
@@ -135,6 +138,19 @@ vsw_supervisor_start(vsw_supervisor_t *supervisor)
     vsw_notify("READY=1\nSTATUS=waiting for Redis");
 
     return 0;
+}
+
+
+/* A descriptor per camera: the usual soft limit of 1024 is soon reached. */
+static void
+vsw_supervisor_raise_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 

@@ -1,0 +1,214 @@
+/*
+ * Output to Redis, see vsw_redis_output.h.
+ */
+
+#include "vsw_redis_output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define VSW_REDIS_CHUNK  16384
+#define VSW_REDIS_IOV    16
+#define VSW_REDIS_NUMBER 24 /* a RESP header: type, number, CRLF */
+
+
+struct vsw_redis_chunk_s {
+    vsw_redis_chunk_t *next;
+    size_t             capacity;
+    size_t             used;
+    size_t             sent;
+    char               data[];
+};
+
+
+static size_t vsw_redis_measure(const vstream_slice_t *argv, size_t argc,
+                                const vstream_slice_t *tail);
+static vsw_redis_chunk_t *vsw_redis_chunk(vsw_redis_output_t *output,
+                                          size_t              need);
+static void vsw_redis_append(vsw_redis_chunk_t *chunk, vstream_slice_t bytes);
+static void vsw_redis_append_header(vsw_redis_chunk_t *chunk, char type,
+                                    size_t number);
+static void vsw_redis_written(vsw_redis_output_t *output, size_t n);
+
+
+int
+vsw_redis_output_add(vsw_redis_output_t *output, const vstream_slice_t *argv,
+                     size_t argc, const vstream_slice_t *tail)
+{
+    size_t             i, before, rest, need;
+    vsw_redis_chunk_t *chunk;
+
+    need = vsw_redis_measure(argv, argc, tail);
+
+    if (output->unsent + need > VSW_REDIS_OUTPUT_MAX) {
+        return VSTREAM_AGAIN;
+    }
+
+    chunk = vsw_redis_chunk(output, need);
+    if (chunk == NULL) {
+        return VSTREAM_ERROR;
+    }
+
+    before = chunk->used;
+    vsw_redis_append_header(chunk, '*', argc);
+
+    for (i = 0; i < argc; i++) {
+        rest = tail != NULL && i + 1 == argc ? tail->length : 0;
+
+        vsw_redis_append_header(chunk, '$', argv[i].length + rest);
+        vsw_redis_append(chunk, argv[i]);
+        if (rest > 0) {
+            vsw_redis_append(chunk, *tail);
+        }
+        vsw_redis_append(chunk, VSTREAM_SLICE("\r\n"));
+    }
+
+    output->unsent += chunk->used - before;
+
+    return VSTREAM_OK;
+}
+
+
+int
+vsw_redis_output_write(vsw_redis_output_t *output, int fd)
+{
+    vsw_redis_chunk_t *chunk;
+    struct iovec       iov[VSW_REDIS_IOV];
+    struct msghdr      message = { .msg_iov = iov };
+    ssize_t            n;
+
+    for (chunk = output->first;
+         chunk != NULL && message.msg_iovlen < VSW_REDIS_IOV;
+         chunk = chunk->next)
+    {
+        iov[message.msg_iovlen].iov_base = chunk->data + chunk->sent;
+        iov[message.msg_iovlen++].iov_len = chunk->used - chunk->sent;
+    }
+
+    if (message.msg_iovlen == 0) {
+        return 0;
+    }
+
+    n = sendmsg(fd, &message, MSG_NOSIGNAL);
+    if (n == -1) {
+        return errno == EAGAIN || errno == EINTR ? 0 : errno;
+    }
+
+    vsw_redis_written(output, (size_t) n);
+
+    return 0;
+}
+
+
+void
+vsw_redis_output_clear(vsw_redis_output_t *output)
+{
+    vsw_redis_chunk_t *chunk;
+
+    while ((chunk = output->first) != NULL) {
+        output->first = chunk->next;
+        free(chunk);
+    }
+
+    output->last = NULL;
+    output->unsent = 0;
+}
+
+
+/* An upper bound of the command's length. */
+static size_t
+vsw_redis_measure(const vstream_slice_t *argv, size_t argc,
+                  const vstream_slice_t *tail)
+{
+    size_t i, need = VSW_REDIS_NUMBER;
+
+    for (i = 0; i < argc; i++) {
+        need += VSW_REDIS_NUMBER + argv[i].length + 2;
+    }
+
+    return need + (tail == NULL ? 0 : tail->length);
+}
+
+
+static vsw_redis_chunk_t *
+vsw_redis_chunk(vsw_redis_output_t *output, size_t need)
+{
+    vsw_redis_chunk_t *chunk = output->last;
+    size_t             capacity;
+
+    if (chunk != NULL && chunk->capacity - chunk->used >= need) {
+        return chunk;
+    }
+
+    capacity = need > VSW_REDIS_CHUNK ? need : VSW_REDIS_CHUNK;
+
+    chunk = malloc(sizeof(*chunk) + capacity);
+    if (chunk == NULL) {
+        return NULL;
+    }
+
+    chunk->next = NULL;
+    chunk->capacity = capacity;
+    chunk->used = 0;
+    chunk->sent = 0;
+
+    if (output->last == NULL) {
+        output->first = chunk;
+    } else {
+        output->last->next = chunk;
+    }
+
+    output->last = chunk;
+
+    return chunk;
+}
+
+
+static void
+vsw_redis_append(vsw_redis_chunk_t *chunk, vstream_slice_t bytes)
+{
+    if (bytes.length > 0) {
+        memcpy(chunk->data + chunk->used, bytes.data, bytes.length);
+        chunk->used += bytes.length;
+    }
+}
+
+
+static void
+vsw_redis_append_header(vsw_redis_chunk_t *chunk, char type, size_t number)
+{
+    chunk->used += (size_t) snprintf(chunk->data + chunk->used,
+                                     chunk->capacity - chunk->used, "%c%zu\r\n",
+                                     type, number);
+}
+
+
+/* A chunk that has gone out whole is freed. */
+static void
+vsw_redis_written(vsw_redis_output_t *output, size_t n)
+{
+    vsw_redis_chunk_t *chunk;
+
+    output->unsent -= n;
+
+    while (n > 0) {
+        chunk = output->first;
+
+        if (n < chunk->used - chunk->sent) {
+            chunk->sent += n;
+            return;
+        }
+
+        n -= chunk->used - chunk->sent;
+        output->first = chunk->next;
+        free(chunk);
+    }
+
+    if (output->first == NULL) {
+        output->last = NULL;
+    }
+}
