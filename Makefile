@@ -209,7 +209,8 @@ install: all
 	install -D -m 755 $(INGEST) $(DESTDIR)/usr/bin/vstream-ingest
 	install -D -m 644 conf/ingest.example.yaml \
 	    $(DESTDIR)/etc/vstream/ingest.yaml.example
-	install -D -m 644 -t $(DESTDIR)/usr/share/vstream/conf conf/*.conf
+	install -D -m 644 -t $(DESTDIR)/usr/share/vstream/conf conf/vstream.conf \
+	    conf/nginx-tls.conf
 	install -D -m 644 -t $(DESTDIR)/lib/systemd/system conf/systemd/*.service
 	mkdir -p $(DESTDIR)/usr/share/vstream
 	cp -r --no-preserve=ownership html README.md LICENSE \

@@ -10,13 +10,7 @@
 ngx_int_t
 ngx_http_vstream_health_handler(ngx_http_request_t *r)
 {
-    ngx_int_t     rc;
     static u_char body[] = "{\"status\":\"alive\"}\n";
-
-    rc = ngx_http_vstream_request_check(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
 
     return ngx_http_vstream_reply(r, NGX_HTTP_OK, "application/json", body,
                                   sizeof(body) - 1);
@@ -26,13 +20,7 @@ ngx_http_vstream_health_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_vstream_ready_handler(ngx_http_request_t *r)
 {
-    ngx_int_t     rc;
     static u_char body[] = "{\"status\":\"ready\"}\n";
-
-    rc = ngx_http_vstream_request_check(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
 
     if (!ngx_http_vstream_store_is_there()) {
         return ngx_http_vstream_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,

@@ -223,15 +223,9 @@ ngx_int_t
 ngx_http_vstream_metrics_handler(ngx_http_request_t *r)
 {
     u_char                      *data;
-    ngx_int_t                    rc;
     ngx_uint_t                   ncameras;
     vstream_writer_t             w;
     ngx_http_vstream_counters_t *sum;
-
-    rc = ngx_http_vstream_request_check(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
 
     sum = ngx_palloc(r->pool, sizeof(ngx_http_vstream_counters_t));
     if (sum == NULL) {

@@ -12,11 +12,6 @@ ngx_http_vstream_mjpeg_handler(ngx_http_request_t *r)
     ngx_int_t rc;
     ngx_str_t id;
 
-    rc = ngx_http_vstream_request_check(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     rc = ngx_http_vstream_request_camera(r, &id);
     if (rc != NGX_OK) {
         return ngx_http_vstream_refuse_camera(r, rc);

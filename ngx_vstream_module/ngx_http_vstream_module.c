@@ -3,7 +3,7 @@
  * they set.  No request is handled here.
  */
 
-#include "ngx_http_vstream_frame.h"
+#include "ngx_http_vstream_reply.h"
 #include "ngx_http_vstream_store.h"
 #include "ngx_http_vstream_viewer.h"
 
@@ -371,6 +371,7 @@ ngx_http_vstream_endpoint_directive(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
+    vlcf->handler = endpoint->handler;
     vlcf->endpoint = cmd->name;
     vlcf->endpoint_file = cf->conf_file->file.name;
     vlcf->endpoint_line = cf->conf_file->line;
@@ -384,7 +385,7 @@ ngx_http_vstream_endpoint_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = endpoint->handler;
+    clcf->handler = ngx_http_vstream_handler;
 
     return NGX_CONF_OK;
 }
@@ -567,8 +568,8 @@ ngx_http_vstream_placeholder_read(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd,
 
     /* It lives as long as the configuration does. */
 
-    frame = ngx_pnalloc(cf->pool, sizeof(ngx_http_vstream_frame_t)
-                                      + jpeg.length + 2);
+    frame = ngx_palloc(cf->pool, sizeof(ngx_http_vstream_frame_t)
+                                     + jpeg.length + 2);
     if (frame) {
         ngx_memcpy(frame, copy,
                    sizeof(ngx_http_vstream_frame_t) + jpeg.length + 2);

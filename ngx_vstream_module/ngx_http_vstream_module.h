@@ -49,7 +49,8 @@ typedef struct {
 typedef struct ngx_http_vstream_frame_s ngx_http_vstream_frame_t;
 
 typedef struct {
-    ngx_http_complex_value_t *camera; /* NULL: all cameras */
+    ngx_http_handler_pt       handler; /* of the endpoint; NULL: none */
+    ngx_http_complex_value_t *camera;  /* NULL: all cameras */
     ngx_flag_t                anonymous;
     ngx_uint_t                max_viewers; /* per camera, in all workers */
     ngx_msec_t                stall_timeout;
@@ -73,7 +74,7 @@ typedef struct {
 extern ngx_module_t ngx_vstream_module;
 
 
-/* Content handlers, one file each. */
+/* The endpoints, one file each; called by ngx_http_vstream_handler(). */
 ngx_int_t ngx_http_vstream_mjpeg_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_vstream_wall_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_vstream_snapshot_handler(ngx_http_request_t *r);

@@ -440,8 +440,8 @@ ngx_http_vstream_origin_answer(void *data, redisReply *reply)
 
     if (reply->element[0]->integer > 0) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "vstream: %L cameras of origin \"%V\" changed",
-                      (int64_t) reply->element[0]->integer, &vmcf->origin);
+                      "vstream: cameras of origin \"%V\" changed: %L",
+                      &vmcf->origin, (int64_t) reply->element[0]->integer);
     }
 
     if (reply->elements - 1 != ngx_http_vstream_origin_conflicts) {

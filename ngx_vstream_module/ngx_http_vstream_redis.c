@@ -102,7 +102,7 @@ typedef struct {
 
 static void ngx_http_vstream_redis_connect(ngx_http_vstream_redis_t *redis);
 static void ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis,
-    const char *why);
+    const char *why, ngx_err_t err);
 static void ngx_http_vstream_redis_timer_handler(ngx_event_t *ev);
 static void ngx_http_vstream_redis_read_handler(ngx_event_t *rev);
 static void ngx_http_vstream_redis_write_handler(ngx_event_t *wev);
@@ -298,7 +298,7 @@ ngx_http_vstream_redis_connect(ngx_http_vstream_redis_t *redis)
     rc = ngx_event_connect_peer(peer);
 
     if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
-        ngx_http_vstream_redis_lost(redis, "cannot connect");
+        ngx_http_vstream_redis_lost(redis, "cannot connect", ngx_socket_errno);
         return;
     }
 
@@ -317,6 +317,7 @@ ngx_http_vstream_redis_connect(ngx_http_vstream_redis_t *redis)
 }
 
 
+/* NGX_ERROR: errno says why. */
 static ngx_int_t
 ngx_http_vstream_redis_test_connect(ngx_connection_t *c)
 {
@@ -326,9 +327,12 @@ ngx_http_vstream_redis_test_connect(ngx_connection_t *c)
     err = 0;
     len = sizeof(int);
 
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1
-        || err)
-    {
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        return NGX_ERROR;
+    }
+
+    if (err) {
+        ngx_set_socket_errno(err);
         return NGX_ERROR;
     }
 
@@ -357,7 +361,7 @@ ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis)
                         : redisReaderCreateWithFunctions(
                             &ngx_http_vstream_push_functions);
     if (redis->reader == NULL) {
-        ngx_http_vstream_redis_lost(redis, "no memory");
+        ngx_http_vstream_redis_lost(redis, "no memory", 0);
         return;
     }
 
@@ -441,7 +445,8 @@ ngx_http_vstream_redis_ready(ngx_http_vstream_redis_t *redis)
 
 /* Whatever state the connection was in: closes it, and tries again soon. */
 static void
-ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis, const char *why)
+ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis, const char *why,
+    ngx_err_t err)
 {
     ngx_queue_t                   *q;
     ngx_uint_t                     was_ready;
@@ -457,7 +462,7 @@ ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis, const char *why)
 
     if (!redis->complained) {
         redis->complained = 1;
-        ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, 0,
+        ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, err,
                       "vstream: redis \"%V\", connection %ui: %s; "
                       "trying again until it is there",
                       &ngx_http_vstream_redis_conf->name, redis->index, why);
@@ -538,14 +543,15 @@ ngx_http_vstream_redis_timer_handler(ngx_event_t *ev)
             ngx_http_vstream_redis_lost(
                 redis, redis->state == NGX_HTTP_VSTREAM_REDIS_CONNECTING
                            ? "connecting takes too long"
-                           : "does not answer");
+                           : "does not answer",
+                0);
         }
 
         return;
     }
 
     if (ngx_http_vstream_redis_waiting(redis) >= NGX_HTTP_VSTREAM_REDIS_HUNG) {
-        ngx_http_vstream_redis_lost(redis, "does not answer any more");
+        ngx_http_vstream_redis_lost(redis, "does not answer any more", 0);
         return;
     }
 
@@ -683,7 +689,8 @@ ngx_http_vstream_redis_write_handler(ngx_event_t *wev)
 
     if (redis->state == NGX_HTTP_VSTREAM_REDIS_CONNECTING) {
         if (ngx_http_vstream_redis_test_connect(c) != NGX_OK) {
-            ngx_http_vstream_redis_lost(redis, "cannot connect");
+            ngx_http_vstream_redis_lost(redis, "cannot connect",
+                                        ngx_socket_errno);
             return;
         }
 
@@ -710,13 +717,14 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
 
     if (c->close || c->error) {
         /* worker_shutdown_timeout has passed, or a send failed */
-        ngx_http_vstream_redis_lost(redis, "connection was cut");
+        ngx_http_vstream_redis_lost(redis, "connection was cut", 0);
         return;
     }
 
     if (redis->state == NGX_HTTP_VSTREAM_REDIS_CONNECTING) {
         if (ngx_http_vstream_redis_test_connect(c) != NGX_OK) {
-            ngx_http_vstream_redis_lost(redis, "cannot connect");
+            ngx_http_vstream_redis_lost(redis, "cannot connect",
+                                        ngx_socket_errno);
             return;
         }
 
@@ -738,7 +746,7 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
 
         if (n <= 0) {
             ngx_http_vstream_redis_events->drained();
-            ngx_http_vstream_redis_lost(redis, "connection was cut");
+            ngx_http_vstream_redis_lost(redis, "connection was cut", 0);
             return;
         }
 
@@ -749,7 +757,7 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
         if (redisReaderFeed(redis->reader, (char *) buffer, (size_t) n)
             != REDIS_OK)
         {
-            ngx_http_vstream_redis_lost(redis, "no memory");
+            ngx_http_vstream_redis_lost(redis, "no memory", 0);
             return;
         }
 
@@ -771,7 +779,7 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
                           redis->reader->err ? redis->reader->errstr
                           : rc == NGX_OK     ? "a reply is too long"
                                          : "a reply that was not asked for");
-            ngx_http_vstream_redis_lost(redis, "broke the protocol");
+            ngx_http_vstream_redis_lost(redis, "broke the protocol", 0);
             return;
         }
 
@@ -788,7 +796,7 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
     }
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-        ngx_http_vstream_redis_lost(redis, "cannot wait for it");
+        ngx_http_vstream_redis_lost(redis, "cannot wait for it", 0);
     }
 }
 

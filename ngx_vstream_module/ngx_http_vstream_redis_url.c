@@ -70,6 +70,19 @@ ngx_http_vstream_redis_bad_url(ngx_conf_t *cf, const char *what)
 }
 
 
+/* RFC 3986 section 2.1, in place: a password may hold any byte as %HH. */
+static void
+ngx_http_vstream_redis_decode(ngx_str_t *text)
+{
+    u_char *from, *to;
+
+    from = text->data;
+    to = text->data;
+    ngx_unescape_uri(&to, &from, text->len, 0);
+    text->len = (size_t) (to - text->data);
+}
+
+
 /* user, password and database, each cut off the URL's rest in turn. */
 static char *
 ngx_http_vstream_redis_authority(ngx_conf_t *cf,
@@ -79,9 +92,10 @@ ngx_http_vstream_redis_authority(ngx_conf_t *cf,
     ngx_int_t  database;
 
     end = rest->data + rest->len;
+    slash = ngx_strlchr(rest->data, end, '/');
     at = NULL;
 
-    for (p = rest->data; p < end; p++) {
+    for (p = rest->data; p < (slash ? slash : end); p++) {
         if (*p == '@') {
             at = p; /* the last one: a password may hold others */
         }
@@ -98,11 +112,12 @@ ngx_http_vstream_redis_authority(ngx_conf_t *cf,
             redis->password.len = (size_t) (at - colon - 1);
         }
 
+        ngx_http_vstream_redis_decode(&redis->user);
+        ngx_http_vstream_redis_decode(&redis->password);
+
         rest->data = at + 1;
         rest->len = (size_t) (end - rest->data);
     }
-
-    slash = ngx_strlchr(rest->data, end, '/');
 
     if (slash) {
         if (slash + 1 < end) {
@@ -203,7 +218,8 @@ ngx_http_vstream_redis_parameter(ngx_conf_t *cf,
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid \"%V\": prefix has 1 to %d letters, "
-                               "digits, dots, dashes or underscores",
+                               "digits, dots, dashes or underscores and "
+                               "begins with a letter or digit",
                                text, VSTREAM_PREFIX_MAX);
             return NGX_CONF_ERROR;
         }
@@ -234,9 +250,10 @@ static char *
 ngx_http_vstream_redis_password_file(ngx_conf_t *cf,
     ngx_http_vstream_redis_conf_t *redis, ngx_str_t *name)
 {
-    u_char   *data, *p;
-    ssize_t   n;
-    ngx_fd_t  fd;
+    u_char          *data, *p;
+    ssize_t          n;
+    ngx_fd_t         fd;
+    ngx_file_info_t  info;
 
     if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -252,6 +269,17 @@ ngx_http_vstream_redis_password_file(ngx_conf_t *cf,
     if (fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                            ngx_open_file_n " \"%V\" failed", name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_fd_info(fd, &info) == NGX_FILE_ERROR
+        || (ngx_file_access(&info) & S_IRWXO))
+    {
+        (void) ngx_close_file(fd);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "password file \"%V\" is open to all users of "
+                           "this host; chmod o-rwx it",
+                           name);
         return NGX_CONF_ERROR;
     }
 

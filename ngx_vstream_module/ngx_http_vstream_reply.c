@@ -12,17 +12,33 @@ static void ngx_http_vstream_reply_release(void *data);
 
 
 ngx_int_t
-ngx_http_vstream_request_check(ngx_http_request_t *r)
+ngx_http_vstream_handler(ngx_http_request_t *r)
 {
+    ngx_int_t                    rc;
+    ngx_str_t                    allowed = ngx_string("GET, HEAD");
+    ngx_http_vstream_loc_conf_t *conf;
+
     if (r != r->main) {
         return NGX_HTTP_FORBIDDEN;
     }
 
-    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
-        return NGX_HTTP_NOT_ALLOWED;
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    return ngx_http_discard_request_body(r);
+    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
+        if (ngx_http_vstream_add_header(r, "Allow", &allowed) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_vstream_problem(r, NGX_HTTP_NOT_ALLOWED,
+                                        "This is read by GET and HEAD only.");
+    }
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_vstream_module);
+
+    return conf->handler(r);
 }
 
 
@@ -153,6 +169,8 @@ ngx_http_vstream_problem_title(ngx_uint_t status)
         return "Bad Request";
     case NGX_HTTP_NOT_FOUND:
         return "Not Found";
+    case NGX_HTTP_NOT_ALLOWED:
+        return "Not Allowed";
     case NGX_HTTP_TOO_MANY_REQUESTS:
         return "Too Many Requests";
     case NGX_HTTP_SERVICE_UNAVAILABLE:
@@ -199,16 +217,14 @@ ngx_http_vstream_reply_release(void *data)
 
 
 static ngx_int_t
-ngx_http_vstream_reply_frame_headers(ngx_http_request_t *r,
+ngx_http_vstream_add_etag(ngx_http_request_t *r,
     ngx_http_vstream_frame_t *frame)
 {
     u_char           *p;
-    ngx_str_t         value;
     ngx_table_elt_t  *etag;
     vstream_writer_t  w;
-    ngx_str_t         no_cache = ngx_string("no-cache");
 
-    p = ngx_pnalloc(r->pool, VSTREAM_FRAME_ID_MAX + 2 + 4 * NGX_INT64_LEN);
+    p = ngx_pnalloc(r->pool, VSTREAM_FRAME_ID_MAX + 2);
     etag = ngx_list_push(&r->headers_out.headers);
 
     if (p == NULL || etag == NULL) {
@@ -228,31 +244,56 @@ ngx_http_vstream_reply_frame_headers(ngx_http_request_t *r,
     etag->value.data = p;
     etag->value.len = w.length;
     r->headers_out.etag = etag;
-    p += w.length;
 
-    vstream_writer_init(&w, (char *) p, 2 * NGX_INT64_LEN);
-    vstream_writer_decimal(&w, frame->info.t_unix_us, 6);
-    value.data = p;
-    value.len = w.length;
-    p += w.length;
+    return NGX_OK;
+}
 
-    if (ngx_http_vstream_add_header(r, "X-Timestamp", &value) != NGX_OK) {
+
+/* `value` divided by 10^decimals, as text. */
+static ngx_int_t
+ngx_http_vstream_add_number(ngx_http_request_t *r, const char *name,
+    int64_t value, unsigned decimals)
+{
+    ngx_str_t        text;
+    vstream_writer_t w;
+
+    text.data = ngx_pnalloc(r->pool, 2 * NGX_INT64_LEN);
+    if (text.data == NULL) {
         return NGX_ERROR;
     }
 
-    value.data = p;
-    p = ngx_sprintf(p, "%uL", frame->info.seq);
-    value.len = (size_t) (p - value.data);
+    vstream_writer_init(&w, (char *) text.data, 2 * NGX_INT64_LEN);
+    vstream_writer_decimal(&w, value, decimals);
+    text.len = w.length;
 
-    if (ngx_http_vstream_add_header(r, "X-Frame-Seq", &value) != NGX_OK) {
-        return NGX_ERROR;
+    return ngx_http_vstream_add_header(r, name, &text);
+}
+
+
+/* A placeholder is no picture of the camera's: it has no time, no number. */
+static ngx_int_t
+ngx_http_vstream_reply_frame_headers(ngx_http_request_t *r,
+    ngx_http_vstream_frame_t *frame)
+{
+    ngx_str_t no_cache = ngx_string("no-cache");
+    ngx_str_t no_store = ngx_string("no-store");
+
+    if (frame->info.epoch == 0) {
+        return ngx_http_vstream_add_header(r, "Cache-Control", &no_store);
     }
 
-    value.data = p;
-    p = ngx_sprintf(p, "%uL", ngx_http_vstream_frame_age_ms(frame));
-    value.len = (size_t) (p - value.data);
-
-    if (ngx_http_vstream_add_header(r, "X-Frame-Age-Ms", &value) != NGX_OK) {
+    if (ngx_http_vstream_add_etag(r, frame) != NGX_OK
+        || ngx_http_vstream_add_number(r, "X-Timestamp",
+                                       frame->info.t_unix_us, 6)
+               != NGX_OK
+        || ngx_http_vstream_add_number(r, "X-Frame-Seq",
+                                       (int64_t) frame->info.seq, 0)
+               != NGX_OK
+        || ngx_http_vstream_add_number(
+               r, "X-Frame-Age-Ms",
+               (int64_t) ngx_http_vstream_frame_age_ms(frame), 0)
+               != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -10,10 +10,11 @@
 
 
 /*
- * GET and HEAD only, never as a subrequest (it would skip the access phase),
- * without a body.  NGX_OK, or what the handler is to return.
+ * The content handler of all endpoints: lets GET and HEAD through to the
+ * endpoint's own handler, without a body, and never a subrequest, which would
+ * have skipped the access phase.
  */
-ngx_int_t ngx_http_vstream_request_check(ngx_http_request_t *r);
+ngx_int_t ngx_http_vstream_handler(ngx_http_request_t *r);
 
 /*
  * Evaluates the location's camera, checks it, and gives the request its

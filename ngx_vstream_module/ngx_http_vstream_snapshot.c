@@ -222,11 +222,6 @@ ngx_http_vstream_snapshot_handler(ngx_http_request_t *r)
     ngx_http_cleanup_t          *cleanup;
     ngx_http_vstream_snapshot_t *snapshot;
 
-    rc = ngx_http_vstream_request_check(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     rc = ngx_http_vstream_request_camera(r, &id);
     if (rc != NGX_OK) {
         return ngx_http_vstream_refuse_camera(r, rc);

@@ -359,11 +359,6 @@ ngx_http_vstream_status_handler(ngx_http_request_t *r)
     ngx_http_vstream_status_t   *status;
     ngx_http_vstream_loc_conf_t *conf;
 
-    rc = ngx_http_vstream_request_check(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     status = ngx_pcalloc(r->pool, sizeof(ngx_http_vstream_status_t));
     cleanup = ngx_http_cleanup_add(r, 0);
 

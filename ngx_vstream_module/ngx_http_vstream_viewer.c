@@ -674,7 +674,7 @@ ngx_http_vstream_viewer_begin(ngx_http_vstream_viewer_t *viewer,
                                      ngx_http_vstream_advance.len, NULL, 0);
         rc = ngx_http_vstream_viewer_output(viewer, &viewer->chain[0]);
 
-    } else if (viewer->nlanes > 1 || placeholder) {
+    } else {
         rc = ngx_http_send_special(viewer->request, NGX_HTTP_FLUSH);
     }
 

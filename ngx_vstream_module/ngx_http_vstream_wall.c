@@ -87,11 +87,6 @@ ngx_http_vstream_wall_handler(ngx_http_request_t *r)
     ngx_str_t                    list, ids[NGX_HTTP_VSTREAM_LANES_MAX];
     ngx_http_vstream_loc_conf_t *conf;
 
-    rc = ngx_http_vstream_request_check(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     conf = ngx_http_get_module_loc_conf(r, ngx_vstream_module);
 
     if (ngx_http_complex_value(r, conf->camera, &list) != NGX_OK

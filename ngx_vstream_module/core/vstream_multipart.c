@@ -8,6 +8,9 @@
 
 static void vstream_multipart_delimiter_write(vstream_writer_t *w,
                                               vstream_slice_t   boundary);
+static void vstream_multipart_frame_write(vstream_writer_t      *w,
+                                          const vstream_frame_t *f,
+                                          uint64_t               age_ms);
 
 
 void
@@ -19,6 +22,21 @@ vstream_multipart_header_write(vstream_writer_t *w, vstream_slice_t boundary,
 
     vstream_writer_text(w, "\r\nContent-Length: ");
     vstream_writer_uint(w, length);
+    vstream_writer_text(w, "\r\nX-Camera: ");
+    vstream_writer_slice_append(w, camera);
+
+    if (f->epoch > 0) {
+        vstream_multipart_frame_write(w, f, age_ms);
+    }
+
+    vstream_writer_text(w, "\r\n\r\n");
+}
+
+
+static void
+vstream_multipart_frame_write(vstream_writer_t *w, const vstream_frame_t *f,
+                              uint64_t age_ms)
+{
     vstream_writer_text(w, "\r\nX-Timestamp: ");
     vstream_writer_decimal(w, f->t_unix_us, 6);
     vstream_writer_text(w, "\r\nX-Frame-Seq: ");
@@ -27,9 +45,6 @@ vstream_multipart_header_write(vstream_writer_t *w, vstream_slice_t boundary,
     vstream_frame_id_write(w, f->epoch, f->seq);
     vstream_writer_text(w, "\r\nX-Frame-Age-Ms: ");
     vstream_writer_uint(w, age_ms);
-    vstream_writer_text(w, "\r\nX-Camera: ");
-    vstream_writer_slice_append(w, camera);
-    vstream_writer_text(w, "\r\n\r\n");
 }
 
 

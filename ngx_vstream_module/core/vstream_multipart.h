@@ -28,10 +28,11 @@
 
 
 /*
- * The full header block of one part:
- * Content-Type, Content-Length, X-Timestamp (Unix seconds, 6 decimals),
- * X-Frame-Seq, X-Frame-Id (<epoch>-<seq>), X-Frame-Age-Ms and X-Camera, then
- * an empty line.
+ * The full header block of one part: Content-Type, Content-Length, X-Camera,
+ * X-Timestamp (Unix seconds, 6 decimals), X-Frame-Seq, X-Frame-Id
+ * (<epoch>-<seq>) and X-Frame-Age-Ms, then an empty line.  A frame whose epoch
+ * is 0 is no picture of the camera's (a placeholder): it has neither time nor
+ * number, and those fields are left out.
  */
 void vstream_multipart_header_write(vstream_writer_t      *w,
                                     vstream_slice_t        boundary,

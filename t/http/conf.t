@@ -62,13 +62,16 @@ subtest 'vstream_redis' => sub {
     my $password = write_file('password', "$secret\nand more\n");
     my $empty = write_file('empty', "\n$secret\n");
     my $long = write_file('long', $secret x 100);
+    my $open = write_file('open', "$secret\n");
+    chmod 0600, $password, $empty, $long;
+    chmod 0604, $open;
 
     accepted $_, "vstream_redis $_;" for (
         'redis://127.0.0.1', 'redis://127.0.0.1:6380', 'redis://127.0.0.1/3',
         'redis://localhost:6379/0', 'redis://[::1]:6379',
         'unix:/run/redis.sock', "redis://:$secret\@127.0.0.1",
         "redis://me:$secret\@127.0.0.1:1/2",
-        "redis://me:a\@b/$secret\@127.0.0.1",
+        "redis://me:a\@b%2F$secret\@127.0.0.1",
         'redis://127.0.0.1 connections=1', 'redis://127.0.0.1 connections=64',
         'redis://127.0.0.1 prefix=site-2',
         'redis://127.0.0.1 prefix=' . 'p' x 32,
@@ -109,6 +112,9 @@ subtest 'vstream_redis' => sub {
     refused 'empty password file',
         "vstream_redis redis://127.0.0.1 password_file=$empty; #BAD",
         qr/\Q$empty\E/, qr/no password of 1 to 511 bytes in its first line/;
+    refused 'password file for everybody',
+        "vstream_redis redis://127.0.0.1 password_file=$open; #BAD",
+        qr/\Q$open\E/, qr/open to all users of this host; chmod o-rwx it/;
     refused 'password too long',
         "vstream_redis redis://127.0.0.1 password_file=$long; #BAD",
         qr/no password of 1 to 511 bytes/;

@@ -28,12 +28,36 @@ header(void **state)
                       "--b0\r\n"
                       "Content-Type: image/jpeg\r\n"
                       "Content-Length: 65432\r\n"
+                      "X-Camera: street\r\n"
                       "X-Timestamp: 1764000000.456789\r\n"
                       "X-Frame-Seq: 42\r\n"
                       "X-Frame-Id: 1764000000123-42\r\n"
                       "X-Frame-Age-Ms: 17\r\n"
-                      "X-Camera: street\r\n"
                       "\r\n");
+}
+
+
+/* Epoch 0: no picture of the camera's, so nothing is claimed about it. */
+static void
+header_of_placeholder(void **state)
+{
+    static const vstream_frame_t placeholder = { 0, 0, 0, 16, 16 };
+
+    char             buffer[VSTREAM_MULTIPART_HEADER_MAX];
+    vstream_writer_t w;
+
+    (void) state;
+
+    vstream_writer_init(&w, buffer, sizeof(buffer));
+    vstream_multipart_header_write(&w, VSTREAM_SLICE("b0"),
+                                   VSTREAM_SLICE("street"), &placeholder, 7,
+                                   99);
+
+    unit_assert_slice(vstream_writer_slice(&w), "--b0\r\n"
+                                                "Content-Type: image/jpeg\r\n"
+                                                "Content-Length: 7\r\n"
+                                                "X-Camera: street\r\n"
+                                                "\r\n");
 }
 
 
@@ -86,6 +110,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(header),
+        cmocka_unit_test(header_of_placeholder),
         cmocka_unit_test(header_limit),
         cmocka_unit_test(advance_and_end),
     };
