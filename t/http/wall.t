@@ -21,7 +21,7 @@ sub camera ($id, %options) {
 sub wall (@ids) {
     my $query = @ids == 1 ? $ids[0] : join ',', map { ref ? $_->id : $_ } @ids;
 
-    return Vstream::Viewer->open($nginx, "/live/wall.mjpg?cameras=$query");
+    return Vstream::Viewer->watch($nginx, "/live/wall.mjpg?cameras=$query");
 }
 
 sub subscribed (@cameras) {
@@ -70,7 +70,7 @@ subtest 'tagged' => sub {
 subtest 'each at its own pace' => sub {
     my ($fast, $slow) = (camera('fast')->add_still, camera('slow')->add_still);
     my $v = wall($fast, $slow);
-    my $limited = Vstream::Viewer->open($nginx,
+    my $limited = Vstream::Viewer->watch($nginx,
         '/live/wall.mjpg?cameras=fast,slow&fps=5');
 
     subscribed($fast, $slow);
@@ -114,7 +114,7 @@ subtest 'cameras without a picture' => sub {
     my $began = time();
     $v = wall($three, $four);
     is $v->status, 200, 'none has a picture';
-    cmp_ok time() - $began, '<', 0.5, 'the header comes at once';
+    cmp_ok time() - $began, '<', 1, 'the header comes at once';
     subscribed($three, $four);
     $four->push_frame;
     is_bytes $v->part->{jpeg}, $four->jpeg, 'then a picture';
@@ -156,21 +156,21 @@ subtest 'which cameras' => sub {
         'POST';
 
     camera("f$_")->add_still for 1 .. 2;
-    $v = Vstream::Viewer->open($nginx, '/fixed');
+    $v = Vstream::Viewer->watch($nginx, '/fixed');
     is keys %{ by_camera($v->parts) }, 2, 'cameras that the location names';
 };
 
 
 subtest 'bounds' => sub {
     my @b = map { camera("b$_")->add_still } 1 .. 2;
-    my $single = Vstream::Viewer->open($nginx, '/few?cameras=b2');
+    my $single = Vstream::Viewer->watch($nginx, '/few?cameras=b2');
 
     is $single->status, 200, 'one viewer';
-    is Vstream::Viewer->open($nginx, '/few?cameras=b1,b2')->status, 503,
+    is Vstream::Viewer->watch($nginx, '/few?cameras=b1,b2')->status, 503,
         'one camera of a wall is full';
     is $nginx->metric('vstream_viewers{camera="b1"}'), 0,
         'the other one is not counted';
-    is Vstream::Viewer->open($nginx, '/few?cameras=b1')->status, 200,
+    is Vstream::Viewer->watch($nginx, '/few?cameras=b1')->status, 200,
         'and free';
 };
 

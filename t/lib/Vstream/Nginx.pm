@@ -21,6 +21,10 @@ use Time::HiRes qw(sleep time);
 my $count = 0;
 my $top = abs_path("$FindBin::Bin/../..");
 
+# By its full name: an upgrade (USR2) executes what it was started as.
+my ($program) = grep { -x } map { "$_/nginx" }
+    split(/:/, $ENV{PATH} // ''), '/usr/sbin';
+
 
 # Options: workers (2), connections (of vstream_redis, 1), main, http, server
 # (text for these blocks), redis_line (instead of the usual vstream_redis),
@@ -68,7 +72,7 @@ sub _start ($self) {
 }
 
 sub _command ($self) {
-    return ('nginx', '-p', "$self->{folder}/", '-c', 'nginx.conf',
+    return ($program, '-p', "$self->{folder}/", '-c', 'nginx.conf',
         '-e', "$self->{folder}/error.log");
 }
 
@@ -298,7 +302,8 @@ sub _read ($path) {
 sub complaints ($self) {
     my $text = $self->error_log . _read("$self->{folder}/stderr.log");
     my @lines = grep {
-        /\[(?:alert|crit|emerg)\]|exited on signal|Sanitizer|runtime error:/
+        /\[(?:alert|crit|emerg)\]|exited on signal|with (?:fatal )?code [1-9]/
+            || /Sanitizer|runtime error:/
     } split /\n/, $text;
 
     for my $pattern (@{ $self->{expected} }) {
