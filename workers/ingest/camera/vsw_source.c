@@ -339,7 +339,8 @@ vsw_source_net_explain(int av_error, vsw_failure_t *failure)
     if (vsw_dial_has_refused(address)) {
         vsw_failure_set(failure, VSTREAM_REASON_SOURCE_DENIED,
                         "the source leads to %s, where cameras may not be: "
-                        "if it is one, allow its network to vstream-ingest",
+                        "if it is one, add its network to sources.allow of "
+                        "vstream-ingest",
                         address);
         return;
     }

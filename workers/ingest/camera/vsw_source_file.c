@@ -155,8 +155,8 @@ vsw_file_descriptor_open(const vsw_camera_config_t *config, const char *path,
     if (!vsw_file_is_allowed(config, real)) {
         vsw_failure_set(failure, VSTREAM_REASON_SOURCE_DENIED,
                         "the file lies outside the folders that may be read: "
-                        "move it there, or allow its folder to "
-                        "vstream-ingest");
+                        "move it there, or add its folder to sources.files "
+                        "of vstream-ingest");
 
     } else if (fstat(look, &st) == -1 || !S_ISREG(st.st_mode)) {
         vsw_failure_set(failure, VSTREAM_REASON_SOURCE_DENIED,
