@@ -12,7 +12,7 @@ const LATE_INTERVALS = 3;
 const INTERVAL_MOST_MS = 60000;
 
 
-/* X-Frame-Id, `<epoch>-<seq>`, as numbers; null where it is neither. */
+/* X-Frame-Id, `<epoch>-<seq>`, as numbers; null where there is none. */
 function readFrameId(part) {
     const match = /^([0-9]{1,15})-([0-9]{1,15})$/
         .exec(part.headers.get('x-frame-id') ?? '');
@@ -22,7 +22,7 @@ function readFrameId(part) {
 
 
 function isNewer(id, than) {
-    return !id || !than || id.epoch > than.epoch
+    return !than || id.epoch > than.epoch
         || (id.epoch === than.epoch && id.seq > than.seq);
 }
 
@@ -74,8 +74,8 @@ export class Picture {
     show(part) {
         const id = readFrameId(part);
 
-        /* A placeholder is nobody's picture: the page has words for that. */
-        if (id?.epoch === 0) {
+        /* A placeholder is no camera's picture: the page has words for that. */
+        if (!id) {
             return;
         }
 

@@ -220,6 +220,33 @@ test('only cameras in view are asked for', async () => {
 });
 
 
+test('a placeholder is not taken for a picture', async () => {
+    const jpeg = Buffer.from(await (await fetch(
+        `${stack.url}live/clock/frame.jpg`)).arrayBuffer());
+    const widthAfter = async (header) => {
+        const page = await openPage(browser, 'about:blank');
+        const head = '--b\r\nContent-Type: image/jpeg\r\nX-Camera: clock\r\n'
+            + `${header}Content-Length: ${jpeg.length}\r\n\r\n`;
+
+        await page.route('**/live/**', (route) => route.fulfill({
+            contentType: 'multipart/x-mixed-replace; boundary=b',
+            body: Buffer.concat([Buffer.from(head), jpeg]),
+        }));
+        await page.goto(stack.url);
+        await page.waitForTimeout(2000);
+
+        const width = await page.evaluate(() => document.querySelector(
+            '[data-camera="clock"] canvas').width);
+
+        await closePage(page);
+        return width;
+    };
+
+    assert.equal(await widthAfter(''), 1);
+    assert.ok(await widthAfter('X-Frame-Id: 7-1\r\n') > 1);
+});
+
+
 test('pictures stop while the page is hidden', async () => {
     const page = await open();
     const hide = (hidden) => page.evaluate((value) => {
