@@ -19,6 +19,7 @@
 
 #define NGX_HTTP_VSTREAM_REDIS_TICK      250   /* ms between looks */
 #define NGX_HTTP_VSTREAM_REDIS_OVERDUE   500   /* no answer: seen as away */
+#define NGX_HTTP_VSTREAM_REDIS_COMING    1000  /* away for less: worth waiting */
 #define NGX_HTTP_VSTREAM_REDIS_HUNG      3000  /* no answer: dial again */
 #define NGX_HTTP_VSTREAM_REDIS_CONNECT   1000  /* TCP and greeting, each */
 #define NGX_HTTP_VSTREAM_REDIS_RETRY_MIN 50
@@ -88,6 +89,7 @@ typedef struct {
     size_t                         out_length;
     size_t                         out_sent;
     ngx_msec_t                     since; /* the state was entered */
+    ngx_msec_t                     away;  /* not READY since then */
     ngx_msec_t                     heard;
     ngx_msec_t                     asked; /* a PING is out since; 0: none */
     ngx_msec_t                     retry;
@@ -180,6 +182,7 @@ ngx_http_vstream_redis_init(ngx_cycle_t *cycle,
         redis = &ngx_http_vstream_redis[i];
 
         redis->index = i;
+        redis->away = ngx_current_msec;
         redis->timer.data = redis;
         redis->timer.log = cycle->log;
         redis->timer.handler = ngx_http_vstream_redis_timer_handler;
@@ -254,6 +257,18 @@ ngx_http_vstream_redis_is_there(void)
     return redis->state == NGX_HTTP_VSTREAM_REDIS_READY && !redis->refusing
            && ngx_http_vstream_redis_waiting(redis)
                   < NGX_HTTP_VSTREAM_REDIS_OVERDUE;
+}
+
+
+ngx_uint_t
+ngx_http_vstream_redis_is_coming(void)
+{
+    ngx_http_vstream_redis_t *redis;
+
+    redis = &ngx_http_vstream_redis[0];
+
+    return redis->state != NGX_HTTP_VSTREAM_REDIS_READY
+           && ngx_current_msec - redis->away < NGX_HTTP_VSTREAM_REDIS_COMING;
 }
 
 
@@ -455,6 +470,7 @@ ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis, const char *why,
     was_ready = redis->state == NGX_HTTP_VSTREAM_REDIS_READY;
 
     if (was_ready) {
+        redis->away = ngx_current_msec;
         ngx_http_vstream_counted->redis_connections--;
     }
 

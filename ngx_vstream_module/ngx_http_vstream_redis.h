@@ -46,6 +46,9 @@ void ngx_http_vstream_redis_exit(void);
 /* Commands are being answered. */
 ngx_uint_t ngx_http_vstream_redis_is_there(void);
 
+/* It was lost a moment ago, or this nginx worker has only just started. */
+ngx_uint_t ngx_http_vstream_redis_is_coming(void);
+
 /* Connections for subscriptions. */
 ngx_uint_t ngx_http_vstream_redis_connections(void);
 

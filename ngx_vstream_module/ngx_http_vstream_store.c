@@ -37,6 +37,7 @@ static void ngx_http_vstream_store_drained(void);
 static void ngx_http_vstream_store_missed(ngx_http_vstream_camera_t *camera);
 static void ngx_http_vstream_store_looked_up(void *data, ngx_int_t known,
     ngx_http_vstream_frame_t *frame);
+static ngx_int_t ngx_http_vstream_store_survey_begin(void);
 static void ngx_http_vstream_store_surveyed(
     ngx_http_vstream_survey_t *survey);
 
@@ -100,6 +101,13 @@ ngx_uint_t
 ngx_http_vstream_store_is_there(void)
 {
     return ngx_http_vstream_redis_is_there();
+}
+
+
+ngx_uint_t
+ngx_http_vstream_store_is_coming(void)
+{
+    return ngx_http_vstream_redis_is_coming();
 }
 
 
@@ -247,7 +255,9 @@ ngx_http_vstream_store_watch(ngx_http_vstream_watch_t *watch, ngx_str_t *id,
 {
     ngx_http_vstream_camera_t *camera;
 
-    if (!ngx_http_vstream_redis_is_there()) {
+    if (!ngx_http_vstream_redis_is_there()
+        && !ngx_http_vstream_redis_is_coming())
+    {
         return NGX_DECLINED;
     }
 
@@ -263,7 +273,7 @@ ngx_http_vstream_store_watch(ngx_http_vstream_watch_t *watch, ngx_str_t *id,
     if (!camera->confirmed) {
         ngx_http_vstream_store_lookup(camera);
 
-        if (camera->lookup == NULL) {
+        if (camera->lookup == NULL && ngx_http_vstream_redis_is_there()) {
             return NGX_DECLINED;
         }
     }
@@ -519,9 +529,13 @@ ngx_http_vstream_store_ready(void)
     {
         camera = ngx_queue_data(q, ngx_http_vstream_camera_t, queue);
 
-        if (camera->live) {
+        if (!ngx_queue_empty(&camera->watches)) {
             ngx_http_vstream_store_lookup(camera);
         }
+    }
+
+    if (!ngx_queue_empty(&ngx_http_vstream_store_survey_waits)) {
+        (void) ngx_http_vstream_store_survey_begin();
     }
 }
 
@@ -649,6 +663,26 @@ ngx_http_vstream_store_tick(ngx_event_t *ev)
 }
 
 
+/* However many wait, one is under way. */
+static ngx_int_t
+ngx_http_vstream_store_survey_begin(void)
+{
+    if (ngx_http_vstream_store_surveying) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_vstream_redis_survey(ngx_http_vstream_store_surveyed)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_vstream_store_surveying = 1;
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_vstream_store_survey(ngx_http_vstream_survey_wait_t *wait,
     ngx_http_vstream_survey_t **survey)
@@ -665,14 +699,10 @@ ngx_http_vstream_store_survey(ngx_http_vstream_survey_wait_t *wait,
         return NGX_OK;
     }
 
-    if (!ngx_http_vstream_store_surveying) {
-        if (ngx_http_vstream_redis_survey(ngx_http_vstream_store_surveyed)
-            != NGX_OK)
-        {
-            return last ? NGX_OK : NGX_DECLINED;
-        }
-
-        ngx_http_vstream_store_surveying = 1;
+    if (ngx_http_vstream_store_survey_begin() != NGX_OK
+        && !ngx_http_vstream_redis_is_coming())
+    {
+        return last ? NGX_OK : NGX_DECLINED;
     }
 
     wait->waiting = 1;

@@ -75,6 +75,9 @@ void ngx_http_vstream_store_exit(void);
 /* False while storage does not answer. */
 ngx_uint_t ngx_http_vstream_store_is_there(void);
 
+/* It was there a moment ago, or has not had the time yet: worth waiting. */
+ngx_uint_t ngx_http_vstream_store_is_coming(void);
+
 /*
  * Begins to watch.  `live` asks for every frame and so makes demand; without
  * it only the first answer comes.  `id` has passed vstream_camera_id_check().

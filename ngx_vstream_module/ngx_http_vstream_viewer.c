@@ -925,6 +925,30 @@ ngx_http_vstream_viewer_close_stalled(ngx_http_vstream_viewer_t *viewer)
 }
 
 
+/* The store has not answered in time: it is as if it were away. */
+static void
+ngx_http_vstream_viewer_unanswered(ngx_http_vstream_viewer_t *viewer)
+{
+    ngx_uint_t i;
+
+    if (viewer->conf->placeholder == NULL) {
+        ngx_http_vstream_viewer_refuse(
+            viewer, NGX_HTTP_SERVICE_UNAVAILABLE,
+            "The pictures cannot be reached at the moment.");
+        return;
+    }
+
+    for (i = 0; i < viewer->nlanes; i++) {
+        if (!viewer->lanes[i].opened) {
+            viewer->lanes[i].opened = 1;
+            ngx_http_vstream_lane_close(&viewer->lanes[i]);
+        }
+    }
+
+    ngx_http_vstream_viewer_advance(viewer);
+}
+
+
 /* A lane that had no store when it was opened, or lost it; NULL: none. */
 static ngx_http_vstream_lane_t *
 ngx_http_vstream_viewer_closed_lane(ngx_http_vstream_viewer_t *viewer)
@@ -958,9 +982,7 @@ ngx_http_vstream_viewer_timer_handler(ngx_event_t *ev)
     switch (viewer->state) {
 
     case NGX_HTTP_VSTREAM_OPENING:
-        ngx_http_vstream_viewer_refuse(
-            viewer, NGX_HTTP_SERVICE_UNAVAILABLE,
-            "The pictures cannot be reached at the moment.");
+        ngx_http_vstream_viewer_unanswered(viewer);
         break;
 
     case NGX_HTTP_VSTREAM_WAITING:

@@ -202,6 +202,8 @@ viewer_open(viewer_t *v, int64_t now)
     v->chunk_left = 0;
     v->chunk_seen = 0;
     v->whole = 0;
+    v->epoch = 0;
+    v->seq = 0;
     v->last_ms = 0;
     v->opened_ms = now;
     v->read_ms = now;
