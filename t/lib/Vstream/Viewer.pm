@@ -265,6 +265,12 @@ sub bytes ($self, $n, $timeout = $seconds) {
     return substr $self->{body}, 0, $n, '';
 }
 
+# Has any of the answer come by now?  For requests that are `unread`.
+sub has_answer ($self) {
+    $self->_fill(time());
+    return length $self->{raw} > 0;
+}
+
 # What of the body has come by now.
 sub available ($self) {
     1 while $self->_more(time());
