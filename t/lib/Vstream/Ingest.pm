@@ -18,7 +18,7 @@ use Time::HiRes qw(sleep time);
 
 use Vstream::Test ();
 
-our @EXPORT = qw(all_held camera_status camera_is declare epoch_of holders
+our @EXPORT = qw(alive all_held camera_status camera_is declare epoch_of holders
     ingest_program patience start_ingest withdraw);
 
 my $count = 0;
@@ -210,6 +210,11 @@ sub left_behind ($self) {
 # A pid may be another program's by now.
 sub _is_ours ($pid) {
     return read_file("/proc/$pid/cmdline") =~ /^vstream-(?:spawner|camera):/;
+}
+
+# Those of these processes that live; one that nobody has reaped does not.
+sub alive (@pids) {
+    return grep { read_file("/proc/$_/stat") =~ /\) [^ZX]/ } @pids;
 }
 
 sub read_file ($path) {
