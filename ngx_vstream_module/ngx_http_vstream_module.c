@@ -34,6 +34,8 @@ static ngx_int_t ngx_http_vstream_frames_variable(ngx_http_request_t *r,
 static void *ngx_http_vstream_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_vstream_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_vstream_create_loc_conf(ngx_conf_t *cf);
+static void ngx_http_vstream_inherit_endpoint(
+    ngx_http_vstream_loc_conf_t *conf, ngx_http_vstream_loc_conf_t *prev);
 static char *ngx_http_vstream_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_vstream_init_process(ngx_cycle_t *cycle);
@@ -712,9 +714,27 @@ ngx_http_vstream_create_loc_conf(ngx_conf_t *cf)
 }
 
 
+/*
+ * "if" and limit_except have a configuration of their own, and nginx calls
+ * the content handler of the location around them with it.
+ */
+static void
+ngx_http_vstream_inherit_endpoint(ngx_http_vstream_loc_conf_t *conf,
+    ngx_http_vstream_loc_conf_t *prev)
+{
+    conf->camera = prev->camera;
+    conf->handler = prev->handler;
+    conf->endpoint = prev->endpoint;
+    conf->endpoint_file = prev->endpoint_file;
+    conf->endpoint_line = prev->endpoint_line;
+    conf->endpoint_open = prev->endpoint_open;
+}
+
+
 static char *
 ngx_http_vstream_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
+    ngx_http_core_loc_conf_t    *clcf;
     ngx_http_vstream_loc_conf_t *prev = parent;
     ngx_http_vstream_loc_conf_t *conf = child;
 
@@ -725,6 +745,12 @@ ngx_http_vstream_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               VSTREAM_FRAME_BYTES_MAX);
     ngx_conf_merge_uint_value(conf->max_fps_milli, prev->max_fps_milli, 0);
     ngx_conf_merge_ptr_value(conf->placeholder, prev->placeholder, NULL);
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname) {
+        ngx_http_vstream_inherit_endpoint(conf, prev);
+    }
 
     if (conf->endpoint.data && !conf->endpoint_open && !conf->anonymous) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
