@@ -39,7 +39,8 @@ free_cameras_spread_evenly_and_everybody_agrees(void **state)
 
     for (camera = 0; camera < 13; camera++) {
         for (self = 0, takers = 0; self < REPLICAS; self++) {
-            takers += vsw_shares_give(views[self], REPLICAS, self) == 0;
+            takers +=
+                vsw_shares_give(views[self], REPLICAS, self, REPLICAS) == 0;
         }
         assert_int_equal(takers, 1);
     }
@@ -61,7 +62,7 @@ ranks_are_in_line(void **state)
 
     for (self = 0; self < REPLICAS; self++) {
         memcpy(copy, shares, sizeof(copy));
-        assert_int_equal(vsw_shares_give(copy, REPLICAS, self), self);
+        assert_int_equal(vsw_shares_give(copy, REPLICAS, self, REPLICAS), self);
     }
 }
 
@@ -75,8 +76,28 @@ one_that_has_just_started_is_waited_for(void **state)
     name_shares(shares, 2);
     shares[0].closed = true;
 
-    assert_int_equal(vsw_shares_give(shares, 2, 1), VSW_SHARES_CLOSED_RANKS);
+    assert_int_equal(vsw_shares_give(shares, 2, 1, 2), VSW_SHARES_CLOSED_RANKS);
     assert_int_equal(shares[0].held, 1);
+}
+
+
+/* It is still announced, though it holds nothing any more. */
+static void
+one_that_leaves_is_in_no_line(void **state)
+{
+    vsw_share_t shares[3];
+
+    (void) state;
+    name_shares(shares, 3);
+    shares[0].held = 3;
+    shares[1].held = 3;
+
+    assert_int_equal(vsw_shares_give(shares, 3, 0, 2), 0);
+    assert_int_equal(vsw_shares_give(shares, 3, 0, 2), 1);
+    assert_int_equal(vsw_shares_give(shares, 3, 0, 2), 0);
+    assert_int_equal(shares[0].held, 5);
+    assert_int_equal(shares[1].held, 4);
+    assert_int_equal(shares[2].held, 0);
 }
 
 
@@ -91,8 +112,8 @@ a_full_replica_takes_none(void **state)
     shares[0].max = 5;
     shares[1].held = 50;
 
-    assert_true(vsw_shares_give(shares, 2, 0) == VSW_SHARES_NEVER);
-    assert_int_equal(vsw_shares_give(shares, 2, 1), 0);
+    assert_true(vsw_shares_give(shares, 2, 0, 2) == VSW_SHARES_NEVER);
+    assert_int_equal(vsw_shares_give(shares, 2, 1, 2), 0);
     assert_int_equal(shares[0].held, 5);
     assert_false(vsw_shares_has_surplus(shares, 2, 1));
 
@@ -111,7 +132,7 @@ a_busy_host_gets_fewer(void **state)
     shares[0].load_milli = VSW_SHARES_BUSY_MILLI + 1500;
     shares[1].held = 1;
 
-    assert_int_equal(vsw_shares_give(shares, 2, 1), 0);
+    assert_int_equal(vsw_shares_give(shares, 2, 1, 2), 0);
     assert_int_equal(vsw_shares_score(&shares[0]), 1500);
 
     shares[0].load_milli = 1000000;
@@ -173,7 +194,7 @@ handing_over_comes_to_rest(void **state)
         for (moves = 0; (donor = find_surplus(shares)) < REPLICAS; moves++) {
             assert_in_range(moves, 0, 100);
             shares[donor].held--;
-            (void) vsw_shares_give(shares, REPLICAS, donor);
+            (void) vsw_shares_give(shares, REPLICAS, donor, donor);
         }
     }
 }
@@ -186,6 +207,7 @@ main(void)
         cmocka_unit_test(free_cameras_spread_evenly_and_everybody_agrees),
         cmocka_unit_test(ranks_are_in_line),
         cmocka_unit_test(one_that_has_just_started_is_waited_for),
+        cmocka_unit_test(one_that_leaves_is_in_no_line),
         cmocka_unit_test(a_full_replica_takes_none),
         cmocka_unit_test(a_busy_host_gets_fewer),
         cmocka_unit_test(surplus_needs_a_difference_that_is_worth_a_move),

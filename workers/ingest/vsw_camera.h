@@ -82,9 +82,10 @@ typedef struct {
     uint64_t          dials;
     uint64_t          restarts;
 
-    int64_t  free_ms;  /* since when the lease is known to be free; 0: not */
-    int64_t  take_ms;  /* when our turn comes; 0: it does not */
-    int64_t  avoid_ms; /* not to be taken before */
+    int64_t  free_ms; /* since when the lease is known to be free; 0: not */
+    int64_t  take_ms; /* when our turn comes; 0: it does not */
+    char     former[VSW_LEASE_OWNER_MAX]; /* owner of the lease, last seen */
+    int64_t  avoid_ms;                    /* not to be taken before */
     int64_t  taken_ms;
     uint64_t seen_round;    /* of the catalog, in which it stood */
     unsigned withdrawn : 1; /* no longer wanted; goes when all is idle */

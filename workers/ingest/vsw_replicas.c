@@ -37,6 +37,8 @@ static bool vsw_replicas_is_late(const vsw_replicas_t *replicas);
 static void vsw_replicas_lease(vsw_replicas_t *replicas, vsw_camera_t *camera,
                                vstream_slice_t owner, int64_t now_ms);
 static void vsw_replicas_line_up(vsw_replicas_t *replicas);
+static size_t vsw_replicas_former(const vsw_replicas_t *replicas,
+                                  const vsw_camera_t   *camera);
 static size_t vsw_replicas_shares(const vsw_replicas_t *replicas,
                                   vsw_share_t          *shares);
 static void   vsw_replicas_take(vsw_replicas_t *replicas, int64_t now_ms);
@@ -362,6 +364,7 @@ static void
 vsw_replicas_other(vsw_replicas_t *replicas, const char *name,
                    vstream_slice_t text)
 {
+    const char         *owner;
     vsw_lease_office_t *office = &replicas->env->office;
     vsw_replica_t      *other = &replicas->list[replicas->count];
     json_t             *json;
@@ -370,7 +373,10 @@ vsw_replicas_other(vsw_replicas_t *replicas, const char *name,
     json = json_loadb(text.data, text.length, 0, NULL);
 
     if (json_is_object(json)) {
+        owner = json_string_value(json_object_get(json, "owner"));
         snprintf(other->name, sizeof(other->name), "%s", name);
+        snprintf(other->owner, sizeof(other->owner), "%s",
+                 owner == NULL ? "" : owner);
         other->max = vsw_replicas_number(json, "max");
         other->load_milli = vsw_replicas_number(json, "load_milli");
         other->closed = json_is_true(json_object_get(json, "closed"));
@@ -530,6 +536,7 @@ vsw_replicas_lease(vsw_replicas_t *replicas, vsw_camera_t *camera,
 
     camera->free_ms = 0;
     camera->take_ms = 0;
+    snprintf(camera->former, sizeof(camera->former), "%s", owner.data);
 
     for (i = 1; i < replicas->count; i++) {
         other = &replicas->list[i];
@@ -567,13 +574,33 @@ vsw_replicas_line_up(vsw_replicas_t *replicas)
             continue;
         }
 
-        rank = vsw_shares_give(shares, count, 0);
+        rank = vsw_shares_give(shares, count, 0,
+                               vsw_replicas_former(replicas, camera));
         since = camera->free_ms > replicas->hold_off_ms ? camera->free_ms
                                                         : replicas->hold_off_ms;
         camera->take_ms = rank == VSW_SHARES_NEVER
                               ? 0
                               : since + (int64_t) rank * VSW_REPLICAS_RANK_MS;
     }
+}
+
+
+/*
+ * The replica that had the lease last, if it is still announced and has not
+ * been started anew since.
+ */
+static size_t
+vsw_replicas_former(const vsw_replicas_t *replicas, const vsw_camera_t *camera)
+{
+    size_t i = 1;
+
+    while (i < replicas->count
+           && strcmp(replicas->list[i].owner, camera->former) != 0)
+    {
+        i++;
+    }
+
+    return i;
 }
 
 

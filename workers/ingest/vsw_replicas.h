@@ -33,6 +33,7 @@
 /* A replica as it has announced itself, ourselves among them. */
 typedef struct {
     char     name[VSTREAM_CAMERA_ID_MAX + 1];
+    char     owner[VSW_LEASE_OWNER_MAX]; /* of its leases */
     uint32_t max;
     uint32_t load_milli;
     bool     closed;  /* takes nothing now: it holds off, or leaves */

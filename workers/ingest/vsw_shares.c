@@ -29,13 +29,13 @@ vsw_shares_score(const vsw_share_t *share)
 
 
 size_t
-vsw_shares_give(vsw_share_t *shares, size_t count, size_t self)
+vsw_shares_give(vsw_share_t *shares, size_t count, size_t self, size_t former)
 {
     size_t i, rank = 0, first = count;
     bool   self_is_full = vsw_shares_is_full(&shares[self]);
 
     for (i = 0; i < count; i++) {
-        if (vsw_shares_is_full(&shares[i])) {
+        if (vsw_shares_is_full(&shares[i]) || (i == former && i != self)) {
             continue;
         }
 

@@ -40,9 +40,12 @@ uint32_t vsw_shares_score(const vsw_share_t *share);
  * if it is the next in line, and so on.  One that is closed counts for
  * several, so that a replica that has just started is waited for a little.
  * Call it once per free camera, in the order of their ids.
+ * `former`, if less than `count`, had the camera last: it has died, leaves or
+ * hands it over, and is in no line unless it is ourselves.
  * VSW_SHARES_NEVER: `self` is full.
  */
-size_t vsw_shares_give(vsw_share_t *shares, size_t count, size_t self);
+size_t vsw_shares_give(vsw_share_t *shares, size_t count, size_t self,
+                       size_t former);
 
 /* Should `self` hand one of its cameras over to another replica? */
 bool vsw_shares_has_surplus(const vsw_share_t *shares, size_t count,
