@@ -77,6 +77,7 @@ typedef struct {
     char           camera[65];
     char           id[64];
     uint64_t       epoch, seq; /* of the picture before */
+    int64_t        taken_ms;   /* the picture was, by the wall clock */
     int64_t        opened_ms, last_ms, ended_ms, back_ms, leaves_ms, read_ms;
 } viewer_t;
 
@@ -88,7 +89,7 @@ static struct {
 static struct {
     long opened, frames, bytes, bad, disorder, repeated;
     long complete, torn, cut, refused, left, broken;
-    long gap_ms, back_ms, header_ms, stalled_closed, first_closed_ms;
+    long gap_ms, late_ms, back_ms, header_ms, stalled_closed, first_closed_ms;
 } seen;
 
 static struct sockaddr_in address;
@@ -99,13 +100,20 @@ static int64_t            began_ms;
 
 
 static int64_t
-now_ms(void)
+clock_ms(clockid_t which)
 {
     struct timespec ts;
 
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(which, &ts);
 
     return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+
+static int64_t
+now_ms(void)
+{
+    return clock_ms(CLOCK_MONOTONIC);
 }
 
 
@@ -398,6 +406,9 @@ viewer_part_began(viewer_t *v)
 
     (void) word(v->camera, sizeof(v->camera),
                 part_field(v->head, "\r\nX-Camera: "), HEX LETTERS "._-");
+    v->taken_ms =
+        (int64_t) (1000
+                   * strtod(part_field(v->head, "\r\nX-Timestamp: "), NULL));
     length = strtoul(part_field(v->head, "\r\nContent-Length: "), NULL, 10);
     (void) word(v->id, sizeof(v->id), part_field(v->head, "\r\nX-Frame-Id: "),
                 DIGITS "-");
@@ -496,6 +507,10 @@ viewer_pictured(viewer_t *v, int64_t now)
 
         v->epoch = epoch;
         v->seq = seq;
+    }
+
+    if (v->taken_ms) {
+        most(&seen.late_ms, clock_ms(CLOCK_REALTIME) - v->taken_ms);
     }
 
     if (v->last_ms) {
@@ -843,16 +858,18 @@ report(void)
         }
     }
 
-    printf("{\"opened\":%ld,\"frames\":%ld,\"bytes\":%ld,\"bad\":%ld,"
-           "\"disorder\":%ld,\"repeated\":%ld,"
-           "\"complete\":%ld,\"torn\":%ld,\"cut\":%ld,\"refused\":%ld,"
-           "\"broken\":%ld,\"left\":%ld,\"gap_ms\":%ld,\"back_ms\":%ld,"
-           "\"header_ms\":%ld,\"silent_ms\":%ld,\"stalled_closed\":%ld,"
-           "\"first_closed_ms\":%ld,\"there\":%d,\"stuck\":%d}\n",
-           seen.opened, seen.frames, seen.bytes, seen.bad, seen.disorder,
-           seen.repeated, seen.complete, seen.torn, seen.cut, seen.refused,
-           seen.broken, seen.left, seen.gap_ms, seen.back_ms, seen.header_ms,
-           silent_ms, seen.stalled_closed, seen.first_closed_ms, there, stuck);
+    printf(
+        "{\"opened\":%ld,\"frames\":%ld,\"bytes\":%ld,\"bad\":%ld,"
+        "\"disorder\":%ld,\"repeated\":%ld,"
+        "\"complete\":%ld,\"torn\":%ld,\"cut\":%ld,\"refused\":%ld,"
+        "\"broken\":%ld,\"left\":%ld,\"gap_ms\":%ld,\"late_ms\":%ld,\"back_ms\":%ld,"
+        "\"header_ms\":%ld,\"silent_ms\":%ld,\"stalled_closed\":%ld,"
+        "\"first_closed_ms\":%ld,\"there\":%d,\"stuck\":%d}\n",
+        seen.opened, seen.frames, seen.bytes, seen.bad, seen.disorder,
+        seen.repeated, seen.complete, seen.torn, seen.cut, seen.refused,
+        seen.broken, seen.left, seen.gap_ms, seen.late_ms, seen.back_ms,
+        seen.header_ms, silent_ms, seen.stalled_closed, seen.first_closed_ms,
+        there, stuck);
 }
 
 

@@ -10,6 +10,7 @@ use Carp qw(croak);
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::SSL;
+use Scalar::Util qw(weaken);
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 use Time::HiRes qw(time);
 
@@ -130,9 +131,11 @@ sub _text ($text) {
 # Sends a request, waits for its header.  Option: unread (does not wait).
 sub open ($self, $path, %options) {
     my ($id, $bytes) = $self->request($path);
-    my $stream = $self->{streams}{$id} = bless { http2 => $self, id => $id,
-        body => '', raw => '' }, 'Vstream::Http2::Stream';
+    my $stream = bless { http2 => $self, id => $id, body => '', raw => '' },
+        'Vstream::Http2::Stream';
 
+    # A stream keeps its connection, not the other way round.
+    weaken($self->{streams}{$id} = $stream);
     $self->write($bytes);
     $stream->read_header unless $options{unread};
 
