@@ -195,6 +195,12 @@ check-asan: packages
 	@$(MAKE) --no-print-directory check SANITIZE=1 \
 	    VSTREAM_PRELOAD="$$($(CC) -print-file-name=libasan.so)"
 
+# The long forms of what check tries briefly, and the figures.
+soak: packages
+	@$(MAKE) --no-print-directory -j $$(nproc) test-programs media
+	@VSTREAM_SOAK=1 B=$(B) SANITIZE=$(SANITIZE) prove t/http/*.t t/workers/*.t
+	@B=$(B) t/workers/gaps
+
 # A machine as a stranger has it, in a folder; as root.
 check-bare:
 	@t/bare/machine create build/bare
@@ -224,6 +230,7 @@ help:
 	@echo 'make check       the whole test suite, with all that it needs'
 	@echo 'make check-asan  the same under AddressSanitizer and UBSan'
 	@echo 'make check-bare  the same on a fresh Debian in build/bare (root)'
+	@echo 'make soak        the long forms of its tests, and the figures'
 	@echo 'make unit        unit tests alone'
 	@echo 'make lint        style, layers and documentation'
 	@echo 'make format      writes the typography of .clang-format'
@@ -236,7 +243,7 @@ clean:
 	rm -rf build
 
 .PHONY: run stop status media packages check test-programs check-asan \
-        check-bare install help clean
+        check-bare soak install help clean
 
 SHELL := /bin/bash
 
