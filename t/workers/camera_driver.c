@@ -137,7 +137,7 @@ driver_configure(driver_t *d, char **args)
 
 
 static pid_t
-driver_fork(int fd)
+driver_fork(const driver_t *d, int fd)
 {
     pid_t pid = fork();
 
@@ -146,6 +146,7 @@ driver_fork(int fd)
     }
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close(vsw_link_fd(d->link)); /* or its end would never be seen */
     dup2(fd, VSW_LINK_FD);
     vsw_camera_process_run("driver");
 }
@@ -163,7 +164,7 @@ driver_start(driver_t *d)
         d->spawner = vsw_spawner_create();
         d->pid = vsw_spawner_start(d->spawner, "driver", pair[1]);
     } else {
-        d->pid = driver_fork(pair[1]);
+        d->pid = driver_fork(d, pair[1]);
     }
 
     if (d->pid == -1) {

@@ -74,8 +74,8 @@ subtest 'a first viewer between rare keyframes' => sub {
 
 subtest 'B-frames and 4:4:4' => sub {
     # white grows from the left, eight columns with each picture
-    my $clip = clip('b444.mp4', qw(-f lavfi -i
-        color=black:size=640x360:rate=20:duration=4,format=yuv444p), '-vf',
+    my $clip = clip('b444.mp4', qw(-f lavfi -i),
+        'color=black:size=640x360:rate=20:duration=4,format=yuv444p', '-vf',
         'geq=lum=\'16+219*lt(X\,N*8)\':cb=128:cr=128', @x264,
         qw(-g 80 -bf 3 -pix_fmt yuv444p));
     my $camera = play($clip, seconds => 3.5, watch => 1, frames => 1);
@@ -88,7 +88,7 @@ subtest 'B-frames and 4:4:4' => sub {
 
     cmp_ok abs(@live - 50), '<=', 5, 'all pictures: ' . @live;
     is $camera->counts->{broken}, 0, 'none broken';
-    is scalar(grep { abs($_ - 8) > 2 } @steps), 0,
+    is scalar(grep { $_ < 6 } @steps), 0,
         'in the order in which they are shown' or diag "@steps";
 };
 
