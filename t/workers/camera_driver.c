@@ -69,8 +69,8 @@ driver_elapsed(const driver_t *d)
 static bool
 driver_is_list(const char *name)
 {
-    return strcmp(name, "allow") == 0 || strcmp(name, "file_roots") == 0 ||
-           strcmp(name, "secrets") == 0;
+    return strcmp(name, "allow") == 0 || strcmp(name, "file_roots") == 0
+           || strcmp(name, "secrets") == 0;
 }
 
 
@@ -269,8 +269,8 @@ static void
 driver_watch(driver_t *d)
 {
     double   now = driver_elapsed(d);
-    uint32_t watched = d->watch_at >= 0 && now >= d->watch_at &&
-                       !(d->unwatch_at >= 0 && now >= d->unwatch_at);
+    uint32_t watched = d->watch_at >= 0 && now >= d->watch_at
+                       && !(d->unwatch_at >= 0 && now >= d->unwatch_at);
 
     if (watched == d->watched) {
         return;
@@ -319,8 +319,9 @@ driver_memory_show(const driver_t *d)
     f = fopen(path, "r");
 
     while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-        if (strncmp(line, "Pss:", 4) == 0 || strncmp(line, "Rss:", 4) == 0 ||
-            strncmp(line, "Private_Dirty:", 14) == 0) {
+        if (strncmp(line, "Pss:", 4) == 0 || strncmp(line, "Rss:", 4) == 0
+            || strncmp(line, "Private_Dirty:", 14) == 0)
+        {
             printf("MEMORY %s", line);
         }
     }
@@ -342,8 +343,8 @@ driver_stop(driver_t *d)
     vsw_link_destroy(d->link);
 
     if (d->through_spawner) {
-        pfd = (struct pollfd){ .fd = vsw_spawner_fd(d->spawner),
-                               .events = POLLIN };
+        pfd = (struct pollfd) { .fd = vsw_spawner_fd(d->spawner),
+                                .events = POLLIN };
         poll(&pfd, 1, 2000);
         vsw_spawner_read(d->spawner, &death);
         status = death.status;

@@ -83,8 +83,8 @@ vsw_link_length_is_right(uint32_t type, size_t length)
 {
     size_t least, most;
 
-    return vsw_link_type_bounds(type, &least, &most) && length >= least &&
-           length <= most;
+    return vsw_link_type_bounds(type, &least, &most) && length >= least
+           && length <= most;
 }
 
 
@@ -416,9 +416,9 @@ vsw_link_write(vsw_link_t *link, vsw_link_type_t type, const void *head,
         return VSTREAM_ERROR;
     }
 
-    if (head_length > VSW_LINK_PAYLOAD_MAX ||
-        tail_length > VSW_LINK_PAYLOAD_MAX ||
-        !vsw_link_length_is_right(type, head_length + tail_length)) {
+    if (head_length > VSW_LINK_PAYLOAD_MAX || tail_length > VSW_LINK_PAYLOAD_MAX
+        || !vsw_link_length_is_right(type, head_length + tail_length))
+    {
         return VSTREAM_AGAIN;
     }
 
@@ -429,17 +429,19 @@ vsw_link_write(vsw_link_t *link, vsw_link_type_t type, const void *head,
 
     header.type = type;
     header.length = (uint32_t) (head_length + tail_length);
-    parts[0] = (struct iovec){ &header, sizeof(header) };
-    parts[1] = (struct iovec){ (void *) head, head_length };
-    parts[2] = (struct iovec){ (void *) tail, tail_length };
+    parts[0] = (struct iovec) { &header, sizeof(header) };
+    parts[1] = (struct iovec) { (void *) head, head_length };
+    parts[2] = (struct iovec) { (void *) tail, tail_length };
 
-    if (!vsw_link_is_pending(link) &&
-        vsw_link_send(link, parts, 3, &sent) != VSTREAM_OK) {
+    if (!vsw_link_is_pending(link)
+        && vsw_link_send(link, parts, 3, &sent) != VSTREAM_OK)
+    {
         return vsw_link_fail(link);
     }
 
-    if (sent < size &&
-        vsw_link_keep(link, parts, 3, sent, size - sent) != VSTREAM_OK) {
+    if (sent < size
+        && vsw_link_keep(link, parts, 3, sent, size - sent) != VSTREAM_OK)
+    {
         return vsw_link_fail(link);
     }
 

@@ -37,11 +37,11 @@
 #define VSW_SPAWNER_CONTROL_FD 3
 #define VSW_SPAWNER_DEATHS_FD  4
 
-#define VSW_SPAWNER_START_MS   2000
+#define VSW_SPAWNER_START_MS 2000
 
-#define VSW_CAMERA_MEMORY_MAX  ((rlim_t) 1024 * 1024 * 1024)
-#define VSW_CAMERA_FILES_MAX   32
-#define VSW_CAMERA_OOM_SCORE   "500"
+#define VSW_CAMERA_MEMORY_MAX ((rlim_t) 1024 * 1024 * 1024)
+#define VSW_CAMERA_FILES_MAX  32
+#define VSW_CAMERA_OOM_SCORE  "500"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define VSW_SANITIZED 1
@@ -123,9 +123,10 @@ vsw_spawner_exec(int control, int deaths)
     deaths = fcntl(deaths, F_DUPFD, 10);
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    if (control == -1 || deaths == -1 || null == -1 || dup2(null, 0) == -1 ||
-        dup2(control, VSW_SPAWNER_CONTROL_FD) == -1 ||
-        dup2(deaths, VSW_SPAWNER_DEATHS_FD) == -1) {
+    if (control == -1 || deaths == -1 || null == -1 || dup2(null, 0) == -1
+        || dup2(control, VSW_SPAWNER_CONTROL_FD) == -1
+        || dup2(deaths, VSW_SPAWNER_DEATHS_FD) == -1)
+    {
         _exit(127);
     }
 
@@ -293,8 +294,8 @@ vsw_spawner_reply_read(vsw_spawner_t *spawner, vsw_spawner_reply_t *reply)
             continue;
         }
 
-        if (recv(spawner->control, reply, sizeof(*reply), 0) !=
-            sizeof(*reply)) {
+        if (recv(spawner->control, reply, sizeof(*reply), 0) != sizeof(*reply))
+        {
             errno = EPIPE;
             return VSTREAM_ERROR;
         }
@@ -319,8 +320,9 @@ vsw_spawner_start(vsw_spawner_t *spawner, const char *id, int link_fd)
     memcpy(request.id, id, strlen(id));
     request.serial = ++spawner->serial;
 
-    if (vsw_spawner_request_send(spawner, &request, link_fd) != VSTREAM_OK ||
-        vsw_spawner_reply_read(spawner, &reply) != VSTREAM_OK) {
+    if (vsw_spawner_request_send(spawner, &request, link_fd) != VSTREAM_OK
+        || vsw_spawner_reply_read(spawner, &reply) != VSTREAM_OK)
+    {
         return -1;
     }
 
@@ -461,8 +463,9 @@ vsw_camera_start(vsw_spawner_process_t *p, const char *id, int link_fd,
         _exit(127); /* the spawner died before prctl() took hold */
     }
 
-    if (vsw_camera_descriptors_set(link_fd) != VSTREAM_OK ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) {
+    if (vsw_camera_descriptors_set(link_fd) != VSTREAM_OK
+        || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+    {
         _exit(127);
     }
 
@@ -557,9 +560,10 @@ vsw_spawner_fd_take(struct msghdr *msg)
     int             fd = -1;
     struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
 
-    if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET &&
-        cmsg->cmsg_type == SCM_RIGHTS &&
-        cmsg->cmsg_len == CMSG_LEN(sizeof(int))) {
+    if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET
+        && cmsg->cmsg_type == SCM_RIGHTS
+        && cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
+    {
         memcpy(&fd, CMSG_DATA(cmsg), sizeof(int));
     }
 
@@ -580,7 +584,7 @@ vsw_spawner_request_read(vsw_spawner_process_t *p)
         char           room[CMSG_SPACE(sizeof(int))];
     } control;
 
-    part = (struct iovec){ &request, sizeof(request) };
+    part = (struct iovec) { &request, sizeof(request) };
     memset(&msg, 0, sizeof(msg));
     msg.msg_iov = &part;
     msg.msg_iovlen = 1;
@@ -602,8 +606,9 @@ vsw_spawner_request_read(vsw_spawner_process_t *p)
     if (request.op == VSW_SPAWNER_START && fd != -1) {
         vsw_spawner_camera_start(p, &request, fd);
 
-    } else if (request.op == VSW_SPAWNER_KILL &&
-               vsw_children_find(p, request.pid) != NULL) {
+    } else if (request.op == VSW_SPAWNER_KILL
+               && vsw_children_find(p, request.pid) != NULL)
+    {
         (void) kill(request.pid, SIGKILL);
     }
 
@@ -632,8 +637,8 @@ vsw_spawner_deaths_report(vsw_spawner_process_t *p)
 
         *child = p->children[--p->children_count];
 
-        if (write(VSW_SPAWNER_DEATHS_FD, &death, sizeof(death)) !=
-            sizeof(death)) {
+        if (write(VSW_SPAWNER_DEATHS_FD, &death, sizeof(death))
+            != sizeof(death)) {
             vsw_spawner_end(p);
         }
     }
@@ -677,8 +682,9 @@ vsw_spawner_run(int argc, char **argv)
 
     vsw_camera_process_preload();
 
-    pfds[0] = (struct pollfd){ .fd = VSW_SPAWNER_CONTROL_FD, .events = POLLIN };
-    pfds[1] = (struct pollfd){ .fd = p.signals, .events = POLLIN };
+    pfds[0] =
+        (struct pollfd) { .fd = VSW_SPAWNER_CONTROL_FD, .events = POLLIN };
+    pfds[1] = (struct pollfd) { .fd = p.signals, .events = POLLIN };
 
     for (;;) {
         if (poll(pfds, 2, -1) == -1) {
