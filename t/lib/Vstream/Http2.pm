@@ -95,10 +95,11 @@ sub write ($self, $bytes) {
 }
 
 sub frame ($self, $type, $flags, $stream, $payload) {
-    $self->write(_frame($type, $flags, $stream, $payload));
+    $self->write(bytes($type, $flags, $stream, $payload));
 }
 
-sub _frame ($type, $flags, $stream, $payload) {
+# The bytes of a frame, for floods.
+sub bytes ($type, $flags, $stream, $payload) {
     return substr(pack('N', length $payload), 1)
         . pack('CCN', $type, $flags, $stream) . $payload;
 }
@@ -111,7 +112,7 @@ sub request ($self, $path) {
 
     $self->{next} += 2;
 
-    return ($id, _frame(HEADERS, END_HEADERS | END_STREAM, $id, $block));
+    return ($id, bytes(HEADERS, END_HEADERS | END_STREAM, $id, $block));
 }
 
 sub _text ($text) {

@@ -1,0 +1,252 @@
+#!/usr/bin/perl
+
+# HTTP/2: many streams on one connection, cancelled in the middle of a
+# picture, reset at once by the hundred, starved of windows.  A frame's memory
+# is lent to nginx until the last of its bytes has gone: what is read must be
+# whole, what is cancelled must be given back.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use Digest::MD5 qw(md5_hex);
+
+use Vstream::Http2;
+use Vstream::Load;
+use Vstream::Test;
+
+my $redis = start_redis();
+my $clear = Vstream::Process::free_port();
+my $nginx = start_nginx($redis, tls => 1, workers => 1,
+    http => 'vstream_camera gate test:; vstream_camera yard test:;'
+        . 'keepalive_requests 100000;',
+    server => "listen 127.0.0.1:$clear http2;");
+my ($worker) = $nginx->new_workers;
+my $path = '/live/gate/stream.mjpg';
+my $soak = $ENV{VSTREAM_SOAK};
+
+Vstream::Load->publish($redis, cameras => [ 'gate', 'yard' ], fps => 20,
+    smallest => 1000, largest => 100_000);
+wait_for(sub { $nginx->get('/live/yard/frame.jpg')->{status} == 200 });
+
+
+sub connect_to (%options) {
+    return Vstream::Http2->connect($nginx, %options,
+        exists $options{tls} && !$options{tls} ? (port => $clear) : ());
+}
+
+# Does the picture say what it is, and is it that?  See t/clients/publisher.
+sub is_right ($part) {
+    my $jpeg = $part->{jpeg};
+    my ($length) = unpack 'n', substr $jpeg, 4, 2;
+    my $text = substr $jpeg, 6, $length - 2;
+
+    return $text eq "vstream $part->{headers}{'x-camera'}"
+        . " $part->{headers}{'x-frame-id'} "
+        . md5_hex(substr $jpeg, 4 + $length);
+}
+
+# Some parts of several streams, read in turn.  What is wrong with them?
+sub faults ($parts, @streams) {
+    my ($bad, %last) = (0);
+
+    for (1 .. $parts) {
+        for my $stream (@streams) {
+            my $part = $stream->part or return 'a stream fell silent';
+            my $of = $stream->id . $part->{headers}{'x-camera'};
+            my $seq = $part->{headers}{'x-frame-seq'};
+
+            $bad++ unless is_right($part);
+            $bad++ if $seq < ($last{$of} // 0);
+            $last{$of} = $seq;
+        }
+    }
+
+    return $bad;
+}
+
+sub viewers { return $nginx->metric('vstream_viewers{camera="gate"}') }
+
+sub is_flat ($how, $code, $limit = 1.0) {
+    $code->();
+    wait_for(sub { viewers() == 0 });
+
+    my $memory = Vstream::Load::memory($worker);
+    my $descriptors = Vstream::Load::descriptors($worker);
+
+    $code->();
+    ok wait_for(sub { viewers() == 0 }), "$how: nobody is counted afterwards";
+
+    my $more = (Vstream::Load::memory($worker) - $memory) / 1e6;
+
+    ok $more < $limit, sprintf "%s: memory is flat (%+.2f MB)", $how, $more
+        unless $ENV{VSTREAM_PRELOAD};
+    ok Vstream::Load::descriptors($worker) <= $descriptors + 2,
+        "$how: and so are descriptors";
+    is_deeply [ $nginx->new_workers ], [$worker], "$how: the worker lives";
+}
+
+
+for my $tls (1, 0) {
+    my $name = $tls ? 'over TLS' : 'in clear';
+    my $http2 = connect_to(tls => $tls);
+    my $stream = $http2->open($path);
+
+    is $stream->status, 200, "$name: a viewer";
+    like $stream->header('Content-Type'),
+        qr{^multipart/x-mixed-replace; boundary=[0-9a-f]{32}$},
+        "$name: of parts";
+    is $stream->header('Transfer-Encoding'), undef, "$name: without chunks";
+    is faults(10, $stream), 0, "$name: pictures are right";
+
+    my $still = $http2->open('/live/yard/frame.jpg');
+    is length $still->content, $still->header('Content-Length'),
+        "$name: a snapshot beside it";
+    is $http2->open('/live/none/stream.mjpg')->status, 404,
+        "$name: no such camera";
+    is $http2->open('/live/a%20b/stream.mjpg')->status, 400,
+        "$name: no camera at all";
+    is faults(5, $stream), 0, "$name: the viewer did not notice";
+    $http2->close;
+}
+
+{
+    # A wall and twenty viewers share a connection.
+    my $http2 = connect_to(window => 1 << 20);
+    my @streams = map { $http2->open($path) } 1 .. 20;
+    my $wall = $http2->open('/live/wall.mjpg?cameras=gate,yard');
+    my %seen;
+
+    is faults(15, @streams), 0, '20 viewers on one connection: all is right';
+    is faults(15, $wall), 0, 'and a wall';
+    $seen{ $wall->part->{headers}{'x-camera'} }++ for 1 .. 20;
+    is keys %seen, 2, 'which shows both cameras';
+    is viewers(), 21, 'they are counted';
+
+    # Every other one goes, in the middle of whatever is on its way.
+    for my $n (grep { $_ % 2 } 0 .. $#streams) {
+        $streams[$n]->cancel;
+    }
+
+    is faults(10, @streams[ grep { $_ % 2 == 0 } 0 .. $#streams ]), 0,
+        'half of them cancelled: the others see what they should';
+    ok wait_for(sub { viewers() == 11 }), 'and alone are counted';
+    $http2->close;
+    ok wait_for(sub { viewers() == 0 }), 'the connection closed: nobody is';
+}
+
+{
+    # Small windows: every picture goes in many pieces, each with its cut.
+    my $http2 = connect_to(window => 5000);
+    my @streams = map { $http2->open($path) } 1 .. 3;
+
+    is faults(8, @streams), 0, 'small windows: pictures are right';
+    $http2->close;
+}
+
+{
+    # The window of all streams shrinks below what was sent, then grows.
+    my $http2 = connect_to(window => 60000, manual => 1);
+    my $stream = $http2->open($path);
+
+    $http2->pump_for(0.5);
+    $http2->frame(Vstream::Http2::SETTINGS, 0, 0, pack 'nN', 4, 10);
+    $http2->pump_for(0.3);
+    $http2->grant($_, 1 << 24) for 0, $stream->id;
+    is faults(5, $stream), 0, 'a window that was negative: pictures are right';
+    $http2->close;
+}
+
+my $cycles = $soak ? 10_000 : 300;
+
+is_flat("$cycles viewers that come and go", sub {
+    my $http2 = connect_to(window => 1 << 20);
+
+    for my $n (1 .. $cycles) {
+        my $stream = $http2->open($path, unread => 1);
+
+        $http2->pump_for(0.005 * (1 + $n % 4));
+        $stream->cancel;
+    }
+
+    $http2->close;
+});
+
+my $floods = $soak ? 500 : 16;
+
+is_flat('rapid reset', sub {
+    for my $n (1 .. $floods) {
+        my $http2 = connect_to(tls => $n % 2);
+        my $flood = '';
+
+        for (1 .. 100) {
+            my ($id, $request) = $http2->request($path);
+            $flood .= $request
+                . Vstream::Http2::bytes(3, 0, $id, pack 'N', 8);
+        }
+
+        $http2->write($flood);
+        $http2->pump_for(0.02);
+        $http2->close;
+    }
+});
+
+is_flat('reset in the middle of a picture', sub {
+    for my $n (1 .. $floods) {
+        my $http2 = connect_to(window => 2000 + 1000 * $n % 30000,
+            manual => 1);
+        my @streams = map { $http2->open($path, unread => 1) } 1 .. 10;
+
+        $http2->pump_for(0.06);
+
+        if ($n % 3) {
+            $_->cancel for @streams;
+            $http2->pump_for(0.02);
+        }
+
+        $http2->close;
+    }
+});
+
+is_flat('no window at all', sub {
+    for my $n (1 .. $floods / 2) {
+        my $http2 = connect_to(window => 0, manual => 1);
+        my @streams = map { $http2->open($path, unread => 1) } 1 .. 100;
+
+        $http2->pump_for(0.06);
+        $http2->close;
+    }
+});
+
+is_flat('windows of one byte', sub {
+    my $http2 = connect_to(window => 1, manual => 1);
+    my @streams = map { $http2->open($path, unread => 1) } 1 .. 20;
+
+    for (1 .. $floods) {
+        $http2->write(join '', map {
+            Vstream::Http2::bytes(8, 0, $_->id, pack 'N', 1)
+        } @streams);
+        $http2->pump_for(0.01);
+    }
+
+    $http2->close;
+});
+
+is_flat('pings and settings between pictures', sub {
+    my $http2 = connect_to(window => 1 << 20);
+    my @streams = map { $http2->open($path) } 1 .. 5;
+
+    for my $n (1 .. $floods) {
+        $http2->write(Vstream::Http2::bytes(6, 0, 0, 'abcdefgh') x 50
+            . Vstream::Http2::bytes(4, 0, 0, pack 'nN', 4,
+                65535 + 100 * $n));
+        $http2->pump_for(0.01);
+    }
+
+    is faults(3, @streams), 0, 'pings and settings: pictures are right'
+        unless $http2->closed;
+    $http2->close;
+});
+
+finish();
