@@ -265,6 +265,28 @@ subtest 'the spawner dies' => sub {
 };
 
 
+subtest 'the spawner hangs' => sub {
+    my $before = $ingest->overview;
+    my %pids = map { $_->{id} => $_->{pid} } @{ $before->{cameras} };
+
+    $ingest->expect(qr/spawner hangs/);
+    kill 'STOP', $before->{spawner};
+    my $stopped = time();
+    kill 'KILL', $pids{file};
+    ok wait_for(sub {
+        my $now = $ingest->overview;
+        $now->{spawner} && $now->{spawner} != $before->{spawner}
+            && !grep { !$_->{pid} || $_->{pid} == $pids{ $_->{id} } }
+                @{ $now->{cameras} };
+    }, patience()), 'another one starts, and all cameras with it';
+    note sprintf 'after %.2f s', time() - $stopped;
+    camera_is($redis, $_->{id}, "$_->{id} streams", state => 'streaming')
+        for @{ $before->{cameras} };
+    ok wait_for(sub { !alive(values %pids, $before->{spawner}) }, patience()),
+        'the former processes are gone';
+};
+
+
 subtest 'a camera process crashes again and again' => sub {
     for my $n (1 .. 5) {
         my $pid;

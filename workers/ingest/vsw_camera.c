@@ -208,8 +208,12 @@ vsw_camera_tick(vsw_camera_t *camera, int64_t now_ms)
 {
     vsw_lease_tick(&camera->lease, now_ms);
 
-    if (camera->env->spawner != NULL) {
-        vsw_process_tick(&camera->process, camera->env->spawner, now_ms);
+    if (camera->env->spawner != NULL
+        && !vsw_process_tick(&camera->process, camera->env->spawner, now_ms))
+    {
+        vsw_log(VSW_LOG_ERROR, "spawner hangs; it is started anew",
+                VSW_LOG_NUMBER("pid", vsw_spawner_pid(camera->env->spawner)));
+        camera->env->spawner_lost = true;
     }
 
     if (camera->state == VSW_CAMERA_STREAMING

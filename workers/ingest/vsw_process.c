@@ -32,6 +32,7 @@ static void vsw_process_failed(vsw_process_t *process, const json_t *json);
 static void vsw_process_log(vsw_process_t *process, const json_t *json);
 static void vsw_process_write(vsw_process_t *process, vsw_link_type_t type,
                               const void *payload, size_t length);
+static bool vsw_process_kill(vsw_process_t *process, vsw_spawner_t *spawner);
 static void vsw_process_unlink(vsw_process_t *process);
 static void vsw_process_limit(pid_t pid, size_t memory_bytes);
 static void vsw_process_explain(vsw_process_t *process, int status);
@@ -86,6 +87,7 @@ vsw_process_start(vsw_process_t *process, vsw_spawner_t *spawner,
     process->pid = pid;
     process->heard_ms = vsw_clock_ms();
     process->spoke = 0;
+    process->doomed = 0;
     process->killed = 0;
     process->reason[0] = '\0';
     process->detail[0] = '\0';
@@ -155,26 +157,26 @@ vsw_process_died(vsw_process_t *process, int status)
 }
 
 
-void
+bool
 vsw_process_tick(vsw_process_t *process, vsw_spawner_t *spawner, int64_t now_ms)
 {
     int64_t patience =
         process->spoke ? VSW_PROCESS_SILENT_MS : VSW_PROCESS_MUTE_MS;
 
     if (process->state == VSW_PROCESS_IDLE) {
-        return;
+        return true;
     }
 
     if (process->link == NULL) {
-        if (now_ms >= process->kill_ms) {
-            vsw_spawner_kill(spawner, process->pid);
-            process->kill_ms = now_ms + VSW_PROCESS_STOP_MS;
+        if (now_ms < process->kill_ms) {
+            return true;
         }
-        return;
+        process->kill_ms = now_ms + VSW_PROCESS_STOP_MS;
+        return vsw_process_kill(process, spawner);
     }
 
     if (now_ms - process->heard_ms <= patience) {
-        return;
+        return true;
     }
 
     vsw_log(VSW_LOG_WARN, "camera process is silent and is killed",
@@ -183,7 +185,8 @@ vsw_process_tick(vsw_process_t *process, vsw_spawner_t *spawner, int64_t now_ms)
             VSW_LOG_NUMBER("silent_ms", now_ms - process->heard_ms));
     process->killed = 1;
     process->heard_ms = now_ms;
-    vsw_spawner_kill(spawner, process->pid);
+
+    return vsw_process_kill(process, spawner);
 }
 
 
@@ -389,6 +392,21 @@ vsw_process_write(vsw_process_t *process, vsw_link_type_t type,
     if (vsw_link_is_pending(process->link)) {
         ev_io_start(process->loop, &process->writable);
     }
+}
+
+
+/* Once in vain may be bad luck. */
+static bool
+vsw_process_kill(vsw_process_t *process, vsw_spawner_t *spawner)
+{
+    if (process->doomed && vsw_spawner_is_deaf(spawner)) {
+        return false;
+    }
+
+    process->doomed = 1;
+    vsw_spawner_kill(spawner, process->pid);
+
+    return true;
 }
 
 

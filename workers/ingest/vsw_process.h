@@ -67,6 +67,7 @@ typedef struct {
     int64_t             log_ms;   /* since when lines are counted */
     unsigned            log_lines;
     unsigned            spoke : 1;
+    unsigned            doomed : 1; /* the spawner was told to kill it */
     unsigned            killed : 1; /* by us, because it was silent */
     char                reason[VSW_PROCESS_REASON_MAX];
     char                detail[VSW_PROCESS_DETAIL_MAX];
@@ -93,8 +94,11 @@ void vsw_process_watched(vsw_process_t *process, uint32_t viewers);
 /* Its death was reported by the spawner, or the spawner has gone. */
 void vsw_process_died(vsw_process_t *process, int status);
 
-/* To be called every 50 ms or so. */
-void vsw_process_tick(vsw_process_t *process, vsw_spawner_t *spawner,
+/*
+ * To be called every 50 ms or so.  false: the process should be dead by now,
+ * and the spawner does not listen.
+ */
+bool vsw_process_tick(vsw_process_t *process, vsw_spawner_t *spawner,
                       int64_t now_ms);
 
 /* The supervisor itself slept: nobody's silence counts. */

@@ -14,12 +14,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -213,6 +215,10 @@ vsw_spawner_destroy(vsw_spawner_t *spawner)
         return;
     }
 
+    if (spawner->pid > 0 && vsw_spawner_is_deaf(spawner)) {
+        (void) kill(spawner->pid, SIGKILL);
+    }
+
     close(spawner->control);
     close(spawner->deaths);
 
@@ -338,6 +344,15 @@ vsw_spawner_kill(vsw_spawner_t *spawner, pid_t pid)
     vsw_spawner_request_t request = { .op = VSW_SPAWNER_KILL, .pid = pid };
 
     (void) vsw_spawner_request_send(spawner, &request, -1);
+}
+
+
+bool
+vsw_spawner_is_deaf(const vsw_spawner_t *spawner)
+{
+    int unread = 0;
+
+    return ioctl(spawner->control, SIOCOUTQ, &unread) == 0 && unread > 0;
 }
 
 

@@ -10,6 +10,7 @@
 #ifndef VSW_SPAWNER_H
 #define VSW_SPAWNER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -43,6 +44,12 @@ pid_t vsw_spawner_start(vsw_spawner_t *spawner, const char *id, int link_fd);
 
 /* SIGKILL to a camera process that is not reaped yet; others are untouched. */
 void vsw_spawner_kill(vsw_spawner_t *spawner, pid_t pid);
+
+/*
+ * It has not taken a request yet that was sent before this call: it hangs, if
+ * that was a while ago.
+ */
+bool vsw_spawner_is_deaf(const vsw_spawner_t *spawner);
 
 /* 1: *death is filled; 0: none now; -1: the spawner is gone. */
 int vsw_spawner_read(vsw_spawner_t *spawner, vsw_spawner_death_t *death);
