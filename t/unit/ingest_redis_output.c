@@ -82,8 +82,8 @@ nothing_is_torn(void **state)
 
         assert_int_equal(vsw_redis_output_add(&output, argv, 2, NULL),
                          VSTREAM_OK);
-        sent_length += (size_t) sprintf(sent + sent_length,
-                                        "*2\r\n$3\r\nSET\r\n$%zu\r\n", length);
+        sent_length += (size_t) snprintf(sent + sent_length, 64,
+                                         "*2\r\n$3\r\nSET\r\n$%zu\r\n", length);
         memcpy(sent + sent_length, value, length);
         memcpy(sent + sent_length + length, "\r\n", 2);
         sent_length += length + 2;
