@@ -1,0 +1,195 @@
+#!/usr/bin/perl
+
+# Life of a frame while viewers join and leave a hundred times a second: every
+# picture that arrives is the one that was published, byte for byte; nothing
+# is left of those who went; a viewer costs one writev() for a picture; and a
+# worker without descriptors to spare comes round by itself.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use List::Util qw(sum0);
+
+use Vstream::Http2;
+use Vstream::Load;
+use Vstream::Test;
+
+my $redis = start_redis();
+my $soak = $ENV{VSTREAM_SOAK};
+
+
+sub start (%options) {
+    my $nginx = start_nginx($redis, tls => 1, workers => 1,
+        http => 'vstream_camera gate test:;', %options);
+
+    wait_for(sub { $nginx->get('/live/gate/frame.jpg')->{status} == 200 });
+
+    return $nginx;
+}
+
+sub viewers ($nginx) {
+    return $nginx->metric('vstream_viewers{camera="gate"}');
+}
+
+sub publish (%options) {
+    return Vstream::Load->publish($redis, cameras => ['gate'], %options);
+}
+
+{
+    my $publisher = publish(fps => 30, smallest => 1000, largest => 300_000);
+    my $nginx = start();
+    my ($worker) = $nginx->new_workers;
+    my @memory;
+
+    for my $round (1 .. 3) {
+        my $seconds = $soak ? 200 : 3;
+        my %views = (
+            plain => Vstream::Load->view($nginx, '/live/gate/stream.mjpg',
+                count => 30, joins => 100, seconds => $seconds),
+            TLS => Vstream::Load->view($nginx, '/live/gate/stream.mjpg',
+                count => 10, joins => 30, seconds => $seconds, tls => 1),
+            slow => Vstream::Load->view($nginx, '/live/gate/stream.mjpg',
+                count => 10, joins => 10, seconds => $seconds,
+                rate => 1_000_000, buffer => 32768),
+        );
+
+        for my $name (sort keys %views) {
+            my $seen = $views{$name}->result;
+
+            is sum0(@{$seen}{qw(bad disorder torn cut broken refused)}), 0,
+                "round $round, $name: $seen->{left} came and went,"
+                . " $seen->{frames} pictures are right" or diag explain $seen;
+        }
+
+        ok wait_for(sub { viewers($nginx) == 0 }),
+            "round $round: nobody is counted afterwards";
+        push @memory, Vstream::Load::memory($worker);
+    }
+
+    ok $memory[2] - $memory[1] < 2e6, 'memory is flat: '
+        . join(', ', map { sprintf '%.1f MB', $_ / 1e6 } @memory)
+        unless $ENV{VSTREAM_PRELOAD};
+    $publisher->signal('TERM')->wait_end;
+}
+
+# System calls of a worker for so many seconds: name => count.
+sub trace ($worker, $seconds) {
+    my $log = folder() . '/strace';
+
+    unlink $log;
+
+    my $strace = Vstream::Process->start(log => folder() . '/strace.log',
+        command => [ 'strace', '-c', '-f', '-p', $worker, '-o', $log ]);
+
+    sleep $seconds;
+    $strace->signal('INT')->wait_end;
+    open my $file, '<', $log or return ();
+
+    return map { /^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)(?:\s+\d+)?\s+(\w+)$/
+            ? ($2 => $1) : () } <$file>;
+}
+
+SKIP: {
+    skip 'strace is not here', 1 if system('strace -V > /dev/null 2>&1');
+    skip 'a sanitizer has system calls of its own', 1
+        if $ENV{VSTREAM_PRELOAD};
+
+    my $publisher = publish(fps => 10, smallest => 20_000, largest => 30_000);
+    my $nginx = start();
+    my ($worker) = $nginx->new_workers;
+    my $viewers = Vstream::Load->view($nginx, '/live/gate/stream.mjpg',
+        count => 100, seconds => 8);
+
+    ok wait_for(sub { viewers($nginx) == 100 }), '100 viewers';
+
+    my $before = $nginx->metric('vstream_frames_sent_total{camera="gate"}');
+    my %calls = trace($worker, 3);
+    my $sent = $nginx->metric('vstream_frames_sent_total{camera="gate"}')
+        - $before;
+
+    skip 'strace may not attach here', 1 unless $calls{writev};
+
+    my $each = $calls{writev} / $sent;
+    ok $sent > 1000 && $each <= 1.05,
+        sprintf '%d pictures, %.3f writev() each', $sent, $each
+        or diag explain \%calls;
+    is sum0(@calls{ grep { $_ && /^(?:brk|mmap|munmap|mremap)$/ }
+        keys %calls }), 0, 'and no memory is asked for'
+        or diag explain \%calls;
+
+    my $seen = $viewers->result;
+    is $seen->{bad} + $seen->{disorder}, 0, 'all right meanwhile';
+    $publisher->signal('TERM')->wait_end;
+}
+
+{
+    # Memory of a worker while a hundred watch.
+    my $publisher = publish(fps => 20, smallest => 1000, largest => 40_000);
+    my $nginx = start();
+    my ($worker) = $nginx->new_workers;
+    my $seconds = $soak ? 70 : 6;
+    my $viewers = Vstream::Load->view($nginx, '/live/gate/stream.mjpg',
+        count => 100, seconds => $seconds);
+    my $http2 = Vstream::Http2->connect($nginx, window => 1 << 20);
+    my @streams = map { $http2->open('/live/gate/stream.mjpg') } 1 .. 5;
+
+    $http2->pump_for(2);
+    $_->{body} = '' for @streams;
+
+    my $memory = Vstream::Load::memory($worker);
+
+    for (1 .. $seconds - 3) {
+        $http2->pump_for(1);
+        $_->{body} = '' for @streams;
+    }
+
+    my $more = Vstream::Load::memory($worker) - $memory;
+
+    ok $more < 300_000, "a worker with 105 viewers grows by $more bytes"
+        unless $ENV{VSTREAM_PRELOAD};
+    $http2->close;
+
+    my $seen = $viewers->result;
+    is $seen->{bad} + $seen->{disorder}, 0, 'all right meanwhile';
+    $publisher->signal('TERM')->wait_end;
+}
+
+{
+    # No more than 64 descriptors: whoever finds none is refused, those who
+    # are there go on, Redis is reached again, and all is well afterwards.
+    my $publisher = publish(fps => 20);
+    my $nginx = start(main => 'worker_rlimit_nofile 64;');
+    my @there = map { Vstream::Viewer->open($nginx, '/live/gate/stream.mjpg') }
+        1 .. 5;
+
+    $nginx->expect(qr/\(24: Too many open files\)/);
+
+    my $crowd = Vstream::Load->view($nginx, '/live/gate/stream.mjpg',
+        count => 150, seconds => 4, back => 1);
+
+    sleep 1;
+    $redis->command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    sleep 1.5;
+
+    my $seen = $crowd->result;
+    my @parts = map { [ $_->parts(0.05) ] } @there;
+
+    ok $seen->{there} < 64, "without descriptors: $seen->{there} of 150 watch";
+    is $seen->{bad} + $seen->{torn}, 0, 'without descriptors: rightly';
+    is scalar(grep { @$_ < 20 } @parts), 0,
+        'without descriptors: who was there sees on'
+        or diag join ' ', map { scalar @$_ } @parts;
+    is scalar(grep { $_->ended } @there), 0,
+        'without descriptors: and stays';
+    ok wait_for(sub { $nginx->get('/ready')->{status} == 200 }, 5),
+        'with descriptors again: ready';
+
+    my $more = Vstream::Load->view($nginx, '/live/gate/stream.mjpg',
+        count => 30, seconds => 2)->result;
+    is $more->{there}, 30, 'with descriptors again: viewers';
+    ok $more->{gap_ms} < 500, 'with descriptors again: which see it live';
+}
+
+finish();
