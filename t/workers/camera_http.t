@@ -6,6 +6,8 @@
 use v5.36;
 
 use FindBin;
+use IO::Socket::SSL;
+use IO::Socket::SSL::Utils;
 use lib "$FindBin::Bin/../lib";
 
 use Vstream::Driver;
@@ -239,6 +241,25 @@ subtest 'redirects' => sub {
         isnt $camera->reason, '', "to $_: " . $camera->reason;
         is scalar($camera->frames), 0, 'no picture';
     }
+};
+
+subtest 'https from nobody that is trusted' => sub {
+    my ($cert, $key) = IO::Socket::SSL::Utils::CERT_create(
+        subject => { commonName => '127.0.0.1' });
+    my $server = server(sub ($client) {
+        IO::Socket::SSL->start_SSL($client, SSL_server => 1,
+            SSL_cert => $cert, SSL_key => $key) or return;
+        Vstream::Driver::request($client);
+        print $client "HTTP/1.0 200 OK\r\n"
+            . "Content-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n";
+        steadily($client, part($pictures[0]));
+    });
+    my $camera = drive('https://127.0.0.1:' . $server->port . '/x',
+        folder => $folder, seconds => 4);
+
+    is $camera->reason, 'protocol_error', 'is not taken';
+    like $camera->detail, qr/certificate is not trusted/, 'and why: ' . $camera->detail;
+    is scalar($camera->frames), 0, 'no picture';
 };
 
 subtest 'a boundary inside a picture' => sub {

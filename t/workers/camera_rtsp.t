@@ -230,6 +230,32 @@ subtest 'what can go wrong' => sub {
         'audio alone: ' . camera($audio->port)->reason;
 };
 
+subtest 'it says good-bye' => sub {
+    my $server = server(sub ($client) {
+        while (my $request = Vstream::Driver::request($client)) {
+            my ($method) = $request =~ /^(\w+)/;
+            my ($number) = $request =~ /CSeq: *(\d+)/i;
+            my $body = $method eq 'DESCRIBE'
+                ? "v=0\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
+                . "a=rtpmap:96 H264/90000\r\na=control:v\r\n" : '';
+
+            write_file("said-$method", $request);
+            print $client "RTSP/1.0 200 OK\r\nCSeq: $number\r\n"
+                . "Session: 7\r\nContent-Type: application/sdp\r\n"
+                . "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
+                . 'Content-Length: ' . length($body) . "\r\n\r\n$body";
+        }
+    });
+    my $camera = camera($server->port, '/x', seconds => 1);
+
+    ok wait_for(sub { -e "$folder/said-PLAY" }), 'it played';
+    ok wait_for(sub { -e "$folder/said-TEARDOWN" }, 2),
+        'and tore its session down';
+    ok $camera->ended_well, 'and left';
+    my ($exit) = $camera->events('EXIT');
+    cmp_ok $exit->{ms}, '<', 1600, "in time: $exit->{ms} ms";
+};
+
 subtest 'silence' => sub {
     my $camera = camera($digest->port, '/stalls', seconds => 9);
     my ($still) = grep {

@@ -353,6 +353,12 @@ vsw_source_net_explain(int av_error, vsw_failure_t *failure)
                         "and the name server (%s)",
                         last);
 
+    } else if (strstr(last, "certificate") != NULL) {
+        vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
+                        "the camera's certificate is not trusted here: add "
+                        "the authority that signed it to this host's (%s)",
+                        last);
+
     } else if (av_error == AVERROR(EIO) && last[0] != '\0') {
         vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
                         "the connection to the camera failed: %s", last);
