@@ -83,8 +83,8 @@ sub hangs ($how, $seconds, %viewers) {
         my ($answer, $ms) = timed('/plain');
         $slowest = $ms if $ms > $slowest;
 
-        # Until it has been silent for half a second, it may only be slow.
-        next if time() < $began + 0.9;
+        # Until it has not answered for half a second, it may only be slow.
+        next if time() < $began + 1.1;
 
         for my $path ('live/yard/stream.mjpg', 'live/wall.mjpg?cameras=yard',
             'live/other/stream.mjpg', 'ready')
