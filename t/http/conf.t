@@ -248,6 +248,8 @@ subtest 'endpoints' => sub {
         for qw(vstream_health vstream_ready vstream_metrics);
     refused "$_ in a server", "$redis\n" . server($open, "$_ a; #BAD"),
         qr/not allowed here/ for @camera;
+    refused 'in an "if"', location($open, 'if ($arg_x) {',
+            'vstream_mjpeg a; #BAD', '}'), qr/not allowed here/;
     refused 'two in one location',
         location($open, 'vstream_mjpeg a;', 'vstream_health; #BAD'),
         qr/"vstream_mjpeg" and "vstream_health" cannot stand in one location/;
