@@ -19,15 +19,16 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_vstream_counters_init_zone(ngx_shm_zone_t *zone,
-    void *data);
-static void ngx_http_vstream_counters_add(ngx_http_vstream_counters_t *sum,
-    ngx_http_vstream_counters_t *block, ngx_uint_t ncameras);
+                                                     void           *data);
+static void      ngx_http_vstream_counters_add(ngx_http_vstream_counters_t *sum,
+                                               ngx_http_vstream_counters_t *block,
+                                               ngx_uint_t ncameras);
 
 
-static ngx_slab_pool_t             *ngx_http_vstream_shpool;
-static ngx_http_vstream_shared_t   *ngx_http_vstream_shared;
-static ngx_http_vstream_counters_t  ngx_http_vstream_private;
-ngx_http_vstream_counters_t        *ngx_http_vstream_counted =
+static ngx_slab_pool_t            *ngx_http_vstream_shpool;
+static ngx_http_vstream_shared_t  *ngx_http_vstream_shared;
+static ngx_http_vstream_counters_t ngx_http_vstream_private;
+ngx_http_vstream_counters_t       *ngx_http_vstream_counted =
     &ngx_http_vstream_private;
 
 const ngx_uint_t ngx_http_vstream_age_bounds[NGX_HTTP_VSTREAM_AGE_BUCKETS] = {
@@ -36,8 +37,8 @@ const ngx_uint_t ngx_http_vstream_age_bounds[NGX_HTTP_VSTREAM_AGE_BUCKETS] = {
 
 
 ngx_int_t
-ngx_http_vstream_counters_add_zone(ngx_conf_t *cf,
-    ngx_http_vstream_main_conf_t *vmcf)
+ngx_http_vstream_counters_add_zone(ngx_conf_t                   *cf,
+                                   ngx_http_vstream_main_conf_t *vmcf)
 {
     ngx_str_t name = ngx_string("vstream_counters");
 
@@ -84,8 +85,8 @@ ngx_http_vstream_counters_init_zone(ngx_shm_zone_t *zone, void *data)
 
 
 ngx_int_t
-ngx_http_vstream_counters_init(ngx_cycle_t *cycle,
-    ngx_http_vstream_main_conf_t *vmcf)
+ngx_http_vstream_counters_init(ngx_cycle_t                  *cycle,
+                               ngx_http_vstream_main_conf_t *vmcf)
 {
     ngx_http_vstream_counters_t *block;
 
@@ -97,8 +98,7 @@ ngx_http_vstream_counters_init(ngx_cycle_t *cycle,
     block = ngx_http_vstream_shared->blocks[ngx_process_slot];
 
     if (block) {
-        ngx_http_vstream_counters_add(&ngx_http_vstream_shared->retired,
-                                      block,
+        ngx_http_vstream_counters_add(&ngx_http_vstream_shared->retired, block,
                                       NGX_HTTP_VSTREAM_COUNTED_CAMERAS + 1);
         ngx_memzero(block, sizeof(ngx_http_vstream_counters_t));
 
@@ -227,7 +227,8 @@ ngx_http_vstream_counters_age(int64_t age_us)
 /* Adds all that only grows. */
 static void
 ngx_http_vstream_counters_add(ngx_http_vstream_counters_t *sum,
-    ngx_http_vstream_counters_t *block, ngx_uint_t ncameras)
+                              ngx_http_vstream_counters_t *block,
+                              ngx_uint_t                   ncameras)
 {
     ngx_uint_t                          i, k;
     ngx_http_vstream_camera_counters_t *to, *from;

@@ -46,7 +46,7 @@ typedef struct {
 } ngx_http_vstream_camera_counters_t;
 
 typedef struct {
-    ngx_pid_t pid; /* 0: nobody owns the block */
+    ngx_pid_t pid;               /* 0: nobody owns the block */
     uint64_t  redis_connections; /* ready now */
     uint64_t  redis_reconnects;
     uint64_t  redis_errors;
@@ -67,13 +67,13 @@ extern const ngx_uint_t
 
 
 /* At configuration: asks for the shared zone. */
-ngx_int_t ngx_http_vstream_counters_add_zone(ngx_conf_t *cf,
-    ngx_http_vstream_main_conf_t *vmcf);
+ngx_int_t ngx_http_vstream_counters_add_zone(
+    ngx_conf_t *cf, ngx_http_vstream_main_conf_t *vmcf);
 
 /* In a new nginx worker: takes its block.  In a leaving one: gives it back. */
-ngx_int_t ngx_http_vstream_counters_init(ngx_cycle_t *cycle,
-    ngx_http_vstream_main_conf_t *vmcf);
-void ngx_http_vstream_counters_exit(void);
+ngx_int_t ngx_http_vstream_counters_init(ngx_cycle_t                  *cycle,
+                                         ngx_http_vstream_main_conf_t *vmcf);
+void      ngx_http_vstream_counters_exit(void);
 
 /* The index of a camera in `cameras`; the same in all nginx workers. */
 ngx_uint_t ngx_http_vstream_counters_camera(ngx_str_t *id);

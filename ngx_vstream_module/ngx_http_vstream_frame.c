@@ -10,8 +10,8 @@
 #define NGX_HTTP_VSTREAM_BOUNDARY_BYTES 16
 
 
-static u_char ngx_http_vstream_boundary_text[2 *
-                                             NGX_HTTP_VSTREAM_BOUNDARY_BYTES];
+static u_char
+    ngx_http_vstream_boundary_text[2 * NGX_HTTP_VSTREAM_BOUNDARY_BYTES];
 static u_char ngx_http_vstream_advance_text[VSTREAM_MULTIPART_HEADER_MAX];
 static u_char ngx_http_vstream_end_text[VSTREAM_MULTIPART_BOUNDARY_MAX + 8];
 
@@ -68,7 +68,7 @@ ngx_http_vstream_boundary_init(ngx_log_t *log)
 
 ngx_http_vstream_frame_t *
 ngx_http_vstream_frame_create(const vstream_frame_t *info, const u_char *jpeg,
-    size_t length, ngx_log_t *log)
+                              size_t length, ngx_log_t *log)
 {
     u_char                   *p;
     ngx_http_vstream_frame_t *frame;
@@ -112,8 +112,8 @@ ngx_http_vstream_frame_age_ms(const ngx_http_vstream_frame_t *frame)
 
 
 ngx_http_vstream_part_t *
-ngx_http_vstream_part_create(ngx_http_vstream_frame_t *frame,
-    ngx_str_t *camera, ngx_log_t *log)
+ngx_http_vstream_part_create(ngx_http_vstream_frame_t *frame, ngx_str_t *camera,
+                             ngx_log_t *log)
 {
     vstream_writer_t         w;
     ngx_http_vstream_part_t *part;

@@ -47,7 +47,7 @@ ngx_http_vstream_part_t *ngx_http_vstream_part_create(
 void ngx_http_vstream_part_release(ngx_http_vstream_part_t *part);
 
 /* 128 random bits in hexadecimal: a picture cannot hold what it cannot guess. */
-ngx_int_t ngx_http_vstream_boundary_init(ngx_log_t *log);
+ngx_int_t        ngx_http_vstream_boundary_init(ngx_log_t *log);
 extern ngx_str_t ngx_http_vstream_boundary;
 
 /* The early header block for browsers (vstream_multipart.h); the body's end. */

@@ -13,18 +13,18 @@
 
 
 /* Names in the order of the enums. */
-static const char *ngx_http_vstream_skipped_names[] = {
-    "slow", "rate", "large", "stale_owner", "overtaken"
-};
+static const char *ngx_http_vstream_skipped_names[] = { "slow", "rate", "large",
+                                                        "stale_owner",
+                                                        "overtaken" };
 
-static const char *ngx_http_vstream_closed_names[] = {
-    "left", "stalled", "drained", "camera_gone"
-};
+static const char *ngx_http_vstream_closed_names[] = { "left", "stalled",
+                                                       "drained",
+                                                       "camera_gone" };
 
 
 static void
 ngx_http_vstream_metrics_head(vstream_writer_t *w, const char *name,
-    const char *type, const char *help)
+                              const char *type, const char *help)
 {
     vstream_writer_text(w, "# HELP ");
     vstream_writer_text(w, name);
@@ -41,7 +41,8 @@ ngx_http_vstream_metrics_head(vstream_writer_t *w, const char *name,
 /* name{label="value"} number; a label or its pair may be NULL. */
 static void
 ngx_http_vstream_metrics_sample(vstream_writer_t *w, const char *name,
-    ngx_str_t *camera, const char *label, const char *value, uint64_t number)
+                                ngx_str_t *camera, const char *label,
+                                const char *value, uint64_t number)
 {
     vstream_writer_text(w, name);
 
@@ -74,13 +75,15 @@ ngx_http_vstream_metrics_sample(vstream_writer_t *w, const char *name,
 
 /* One metric with a sample per camera; `offset` is of the counter. */
 static void
-ngx_http_vstream_metrics_per_camera(vstream_writer_t *w,
-    ngx_http_vstream_counters_t *sum, ngx_uint_t ncameras, const char *name,
-    const char *type, const char *help, size_t offset)
+ngx_http_vstream_metrics_per_camera(vstream_writer_t            *w,
+                                    ngx_http_vstream_counters_t *sum,
+                                    ngx_uint_t ncameras, const char *name,
+                                    const char *type, const char *help,
+                                    size_t offset)
 {
-    u_char     *counters;
-    ngx_str_t   id;
-    ngx_uint_t  i;
+    u_char    *counters;
+    ngx_str_t  id;
+    ngx_uint_t i;
 
     ngx_http_vstream_metrics_head(w, name, type, help);
 
@@ -94,8 +97,9 @@ ngx_http_vstream_metrics_per_camera(vstream_writer_t *w,
 
 
 static void
-ngx_http_vstream_metrics_skipped(vstream_writer_t *w,
-    ngx_http_vstream_counters_t *sum, ngx_uint_t ncameras)
+ngx_http_vstream_metrics_skipped(vstream_writer_t            *w,
+                                 ngx_http_vstream_counters_t *sum,
+                                 ngx_uint_t                   ncameras)
 {
     ngx_str_t   id;
     ngx_uint_t  i, k;
@@ -109,17 +113,17 @@ ngx_http_vstream_metrics_skipped(vstream_writer_t *w,
         id = ngx_http_vstream_counters_camera_id(i);
 
         for (k = 0; k < NGX_HTTP_VSTREAM_SKIPPED_REASONS; k++) {
-            ngx_http_vstream_metrics_sample(
-                w, name, &id, "reason", ngx_http_vstream_skipped_names[k],
-                sum->cameras[i].skipped[k]);
+            ngx_http_vstream_metrics_sample(w, name, &id, "reason",
+                                            ngx_http_vstream_skipped_names[k],
+                                            sum->cameras[i].skipped[k]);
         }
     }
 }
 
 
 static void
-ngx_http_vstream_metrics_age(vstream_writer_t *w,
-    ngx_http_vstream_counters_t *sum)
+ngx_http_vstream_metrics_age(vstream_writer_t            *w,
+                             ngx_http_vstream_counters_t *sum)
 {
     uint64_t    count;
     ngx_uint_t  i;
@@ -162,8 +166,9 @@ ngx_http_vstream_metrics_age(vstream_writer_t *w,
 
 
 static void
-ngx_http_vstream_metrics_write(vstream_writer_t *w,
-    ngx_http_vstream_counters_t *sum, ngx_uint_t ncameras)
+ngx_http_vstream_metrics_write(vstream_writer_t            *w,
+                               ngx_http_vstream_counters_t *sum,
+                               ngx_uint_t                   ncameras)
 {
     ngx_uint_t i;
 
@@ -204,18 +209,18 @@ ngx_http_vstream_metrics_write(vstream_writer_t *w,
 
     ngx_http_vstream_metrics_head(w, "vstream_redis_connections", "gauge",
                                   "Connections to Redis that work now.");
-    ngx_http_vstream_metrics_sample(w, "vstream_redis_connections", NULL,
-                                    NULL, NULL, sum->redis_connections);
+    ngx_http_vstream_metrics_sample(w, "vstream_redis_connections", NULL, NULL,
+                                    NULL, sum->redis_connections);
     ngx_http_vstream_metrics_head(w, "vstream_redis_losses_total", "counter",
                                   "Connections to Redis that failed or were "
                                   "lost.");
-    ngx_http_vstream_metrics_sample(w, "vstream_redis_losses_total", NULL,
-                                    NULL, NULL, sum->redis_reconnects);
+    ngx_http_vstream_metrics_sample(w, "vstream_redis_losses_total", NULL, NULL,
+                                    NULL, sum->redis_reconnects);
     ngx_http_vstream_metrics_head(w, "vstream_redis_errors_total", "counter",
                                   "Replies of Redis that were refusals or "
                                   "made no sense.");
-    ngx_http_vstream_metrics_sample(w, "vstream_redis_errors_total", NULL,
-                                    NULL, NULL, sum->redis_errors);
+    ngx_http_vstream_metrics_sample(w, "vstream_redis_errors_total", NULL, NULL,
+                                    NULL, sum->redis_errors);
 }
 
 
@@ -245,7 +250,6 @@ ngx_http_vstream_metrics_handler(ngx_http_request_t *r)
     vstream_writer_init(&w, (char *) data, w.length);
     ngx_http_vstream_metrics_write(&w, sum, ncameras);
 
-    return ngx_http_vstream_reply(r, NGX_HTTP_OK,
-                                  "text/plain; version=0.0.4", data,
-                                  w.length);
+    return ngx_http_vstream_reply(r, NGX_HTTP_OK, "text/plain; version=0.0.4",
+                                  data, w.length);
 }

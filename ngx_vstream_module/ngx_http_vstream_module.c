@@ -8,46 +8,54 @@
 #include "ngx_http_vstream_viewer.h"
 
 
-static char *ngx_http_vstream_endpoint_value(ngx_conf_t *cf,
-    ngx_http_vstream_loc_conf_t *vlcf, ngx_uint_t single);
-static char *ngx_http_vstream_endpoint_directive(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_vstream_bound_is_wrong(ngx_conf_t *cf,
-    ngx_command_t *cmd, const char *right);
-static char *ngx_http_vstream_max_viewers_directive(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_vstream_stall_timeout_directive(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_vstream_max_frame_size_directive(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_vstream_max_fps_directive(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_vstream_placeholder_directive(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
+static char *ngx_http_vstream_endpoint_value(ngx_conf_t                  *cf,
+                                             ngx_http_vstream_loc_conf_t *vlcf,
+                                             ngx_uint_t single);
+static char *ngx_http_vstream_endpoint_directive(ngx_conf_t    *cf,
+                                                 ngx_command_t *cmd,
+                                                 void          *conf);
+static char *ngx_http_vstream_bound_is_wrong(ngx_conf_t *cf, ngx_command_t *cmd,
+                                             const char *right);
+static char *ngx_http_vstream_max_viewers_directive(ngx_conf_t    *cf,
+                                                    ngx_command_t *cmd,
+                                                    void          *conf);
+static char *ngx_http_vstream_stall_timeout_directive(ngx_conf_t    *cf,
+                                                      ngx_command_t *cmd,
+                                                      void          *conf);
+static char *ngx_http_vstream_max_frame_size_directive(ngx_conf_t    *cf,
+                                                       ngx_command_t *cmd,
+                                                       void          *conf);
+static char *ngx_http_vstream_max_fps_directive(ngx_conf_t    *cf,
+                                                ngx_command_t *cmd, void *conf);
+static char *ngx_http_vstream_placeholder_directive(ngx_conf_t    *cf,
+                                                    ngx_command_t *cmd,
+                                                    void          *conf);
 
 static ngx_int_t ngx_http_vstream_add_variables(ngx_conf_t *cf);
-static ngx_int_t ngx_http_vstream_camera_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_vstream_frames_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_vstream_camera_variable(ngx_http_request_t        *r,
+                                                  ngx_http_variable_value_t *v,
+                                                  uintptr_t data);
+static ngx_int_t ngx_http_vstream_frames_variable(ngx_http_request_t        *r,
+                                                  ngx_http_variable_value_t *v,
+                                                  uintptr_t data);
 
 static void *ngx_http_vstream_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_vstream_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_vstream_create_loc_conf(ngx_conf_t *cf);
-static void ngx_http_vstream_inherit_endpoint(
-    ngx_http_vstream_loc_conf_t *conf, ngx_http_vstream_loc_conf_t *prev);
-static char *ngx_http_vstream_merge_loc_conf(ngx_conf_t *cf, void *parent,
-    void *child);
+static void  ngx_http_vstream_inherit_endpoint(
+     ngx_http_vstream_loc_conf_t *conf, ngx_http_vstream_loc_conf_t *prev);
+static char     *ngx_http_vstream_merge_loc_conf(ngx_conf_t *cf, void *parent,
+                                                 void *child);
 static ngx_int_t ngx_http_vstream_init_process(ngx_cycle_t *cycle);
-static void ngx_http_vstream_exit_process(ngx_cycle_t *cycle);
+static void      ngx_http_vstream_exit_process(ngx_cycle_t *cycle);
 
 
 /* An endpoint's directive: its handler, and what it asks for. */
 typedef struct {
-    ngx_str_t              name;
-    ngx_http_handler_pt    handler;
-    ngx_uint_t             open;   /* needs no vstream_anonymous */
-    ngx_uint_t             single; /* its value names one camera */
+    ngx_str_t           name;
+    ngx_http_handler_pt handler;
+    ngx_uint_t          open;   /* needs no vstream_anonymous */
+    ngx_uint_t          single; /* its value names one camera */
 } ngx_http_vstream_endpoint_t;
 
 
@@ -65,149 +73,103 @@ static ngx_http_vstream_endpoint_t ngx_http_vstream_endpoints[] = {
 
 static ngx_command_t ngx_http_vstream_commands[] = {
 
-    { ngx_string("vstream_redis"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_vstream_redis_directive,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
+    { ngx_string("vstream_redis"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE,
+      ngx_http_vstream_redis_directive, NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL },
 
-    { ngx_string("vstream_origin"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_vstream_origin_directive,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
+    { ngx_string("vstream_origin"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+      ngx_http_vstream_origin_directive, NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL },
 
-    { ngx_string("vstream_camera"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
-      ngx_http_vstream_camera_directive,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
+    { ngx_string("vstream_camera"), NGX_HTTP_MAIN_CONF | NGX_CONF_2MORE,
+      ngx_http_vstream_camera_directive, NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL },
 
-    { ngx_string("vstream_mjpeg"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_vstream_endpoint_directive,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    { ngx_string("vstream_mjpeg"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
+      ngx_http_vstream_endpoint_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
-    { ngx_string("vstream_snapshot"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_vstream_endpoint_directive,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    { ngx_string("vstream_snapshot"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
+      ngx_http_vstream_endpoint_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
-    { ngx_string("vstream_wall"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_vstream_endpoint_directive,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    { ngx_string("vstream_wall"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
+      ngx_http_vstream_endpoint_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
     { ngx_string("vstream_status"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
-      ngx_http_vstream_endpoint_directive,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+      NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1,
+      ngx_http_vstream_endpoint_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
-    { ngx_string("vstream_health"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_vstream_endpoint_directive,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    { ngx_string("vstream_health"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_vstream_endpoint_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
-    { ngx_string("vstream_ready"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_vstream_endpoint_directive,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    { ngx_string("vstream_ready"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_vstream_endpoint_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
-    { ngx_string("vstream_metrics"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_vstream_endpoint_directive,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    { ngx_string("vstream_metrics"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_vstream_endpoint_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
     { ngx_string("vstream_placeholder"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_vstream_placeholder_directive,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_http_vstream_placeholder_directive, NGX_HTTP_LOC_CONF_OFFSET, 0,
       NULL },
 
     { ngx_string("vstream_anonymous"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_vstream_loc_conf_t, anonymous),
-      NULL },
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_vstream_loc_conf_t, anonymous), NULL },
 
     { ngx_string("vstream_max_viewers"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_vstream_max_viewers_directive,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_http_vstream_max_viewers_directive, NGX_HTTP_LOC_CONF_OFFSET, 0,
       NULL },
 
     { ngx_string("vstream_stall_timeout"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_vstream_stall_timeout_directive,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_http_vstream_stall_timeout_directive, NGX_HTTP_LOC_CONF_OFFSET, 0,
       NULL },
 
     { ngx_string("vstream_max_frame_size"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_vstream_max_frame_size_directive,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_http_vstream_max_frame_size_directive, NGX_HTTP_LOC_CONF_OFFSET, 0,
       NULL },
 
     { ngx_string("vstream_max_fps"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_vstream_max_fps_directive,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_http_vstream_max_fps_directive, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
-      ngx_null_command
+    ngx_null_command
 };
 
 
 static ngx_http_module_t ngx_http_vstream_module_ctx = {
-    ngx_http_vstream_add_variables,    /* preconfiguration */
-    NULL,                              /* postconfiguration */
+    ngx_http_vstream_add_variables, /* preconfiguration */
+    NULL,                           /* postconfiguration */
 
     ngx_http_vstream_create_main_conf, /* create main configuration */
     ngx_http_vstream_init_main_conf,   /* init main configuration */
 
-    NULL,                              /* create server configuration */
-    NULL,                              /* merge server configuration */
+    NULL, /* create server configuration */
+    NULL, /* merge server configuration */
 
-    ngx_http_vstream_create_loc_conf,  /* create location configuration */
-    ngx_http_vstream_merge_loc_conf    /* merge location configuration */
+    ngx_http_vstream_create_loc_conf, /* create location configuration */
+    ngx_http_vstream_merge_loc_conf   /* merge location configuration */
 };
 
 
 ngx_module_t ngx_vstream_module = {
     NGX_MODULE_V1,
-    &ngx_http_vstream_module_ctx,      /* module context */
-    ngx_http_vstream_commands,         /* module directives */
-    NGX_HTTP_MODULE,                   /* module type */
-    NULL,                              /* init master */
-    NULL,                              /* init module */
-    ngx_http_vstream_init_process,     /* init process */
-    NULL,                              /* init thread */
-    NULL,                              /* exit thread */
-    ngx_http_vstream_exit_process,     /* exit process */
-    NULL,                              /* exit master */
+    &ngx_http_vstream_module_ctx,  /* module context */
+    ngx_http_vstream_commands,     /* module directives */
+    NGX_HTTP_MODULE,               /* module type */
+    NULL,                          /* init master */
+    NULL,                          /* init module */
+    ngx_http_vstream_init_process, /* init process */
+    NULL,                          /* init thread */
+    NULL,                          /* exit thread */
+    ngx_http_vstream_exit_process, /* exit process */
+    NULL,                          /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
@@ -220,7 +182,7 @@ static ngx_http_variable_t ngx_http_vstream_variables[] = {
     { ngx_string("vstream_frames"), NULL, ngx_http_vstream_frames_variable, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-      ngx_http_null_variable
+    ngx_http_null_variable
 };
 
 
@@ -244,8 +206,8 @@ ngx_http_vstream_add_variables(ngx_conf_t *cf)
 
 
 static ngx_int_t
-ngx_http_vstream_camera_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
+ngx_http_vstream_camera_variable(ngx_http_request_t        *r,
+                                 ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_http_vstream_ctx_t *ctx;
 
@@ -269,8 +231,8 @@ ngx_http_vstream_camera_variable(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_vstream_frames_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
+ngx_http_vstream_frames_variable(ngx_http_request_t        *r,
+                                 ngx_http_variable_value_t *v, uintptr_t data)
 {
     u_char                 *p;
     ngx_http_vstream_ctx_t *ctx;
@@ -301,12 +263,13 @@ ngx_http_vstream_frames_variable(ngx_http_request_t *r,
 
 /* The value of an endpoint; where it holds no variable it is checked here. */
 static char *
-ngx_http_vstream_endpoint_value(ngx_conf_t *cf,
-    ngx_http_vstream_loc_conf_t *vlcf, ngx_uint_t single)
+ngx_http_vstream_endpoint_value(ngx_conf_t                  *cf,
+                                ngx_http_vstream_loc_conf_t *vlcf,
+                                ngx_uint_t                   single)
 {
-    ngx_str_t                        *value;
-    ngx_http_complex_value_t         *camera;
-    ngx_http_compile_complex_value_t  ccv;
+    ngx_str_t                       *value;
+    ngx_http_complex_value_t        *camera;
+    ngx_http_compile_complex_value_t ccv;
 
     value = cf->args->elts;
 
@@ -344,7 +307,7 @@ ngx_http_vstream_endpoint_value(ngx_conf_t *cf,
 
 static char *
 ngx_http_vstream_endpoint_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+                                    void *conf)
 {
     ngx_http_core_loc_conf_t     *clcf;
     ngx_http_vstream_loc_conf_t  *vlcf;
@@ -396,7 +359,7 @@ ngx_http_vstream_endpoint_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 /* What is said of a bound that is out of its own bounds. */
 static char *
 ngx_http_vstream_bound_is_wrong(ngx_conf_t *cf, ngx_command_t *cmd,
-    const char *right)
+                                const char *right)
 {
     ngx_str_t *value;
 
@@ -412,7 +375,7 @@ ngx_http_vstream_bound_is_wrong(ngx_conf_t *cf, ngx_command_t *cmd,
 
 static char *
 ngx_http_vstream_max_viewers_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+                                       void *conf)
 {
     ngx_int_t                    n;
     ngx_str_t                   *value;
@@ -440,7 +403,7 @@ ngx_http_vstream_max_viewers_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
 static char *
 ngx_http_vstream_stall_timeout_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+                                         void *conf)
 {
     ngx_int_t                    msec;
     ngx_str_t                   *value;
@@ -468,7 +431,7 @@ ngx_http_vstream_stall_timeout_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
 static char *
 ngx_http_vstream_max_frame_size_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+                                          void *conf)
 {
     ssize_t                      size;
     ngx_str_t                   *value;
@@ -484,8 +447,7 @@ ngx_http_vstream_max_frame_size_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     size = ngx_parse_size(&value[1]);
 
     if (size < 1024 || size > (ssize_t) VSTREAM_FRAME_BYTES_MAX) {
-        return ngx_http_vstream_bound_is_wrong(cf, cmd,
-                                               "a size from 1k to 8m");
+        return ngx_http_vstream_bound_is_wrong(cf, cmd, "a size from 1k to 8m");
     }
 
     vlcf->max_frame_size = (size_t) size;
@@ -496,7 +458,7 @@ ngx_http_vstream_max_frame_size_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
 static char *
 ngx_http_vstream_max_fps_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+                                   void *conf)
 {
     ngx_int_t                    milli;
     ngx_str_t                   *value;
@@ -525,7 +487,7 @@ ngx_http_vstream_max_fps_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 /* The whole file, checked as every other picture is; NULL: it was named why. */
 static ngx_http_vstream_frame_t *
 ngx_http_vstream_placeholder_read(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd,
-    size_t size)
+                                  size_t size)
 {
     u_char                   *data;
     ssize_t                   n;
@@ -570,8 +532,8 @@ ngx_http_vstream_placeholder_read(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd,
 
     /* It lives as long as the configuration does. */
 
-    frame = ngx_palloc(cf->pool, sizeof(ngx_http_vstream_frame_t)
-                                     + jpeg.length + 2);
+    frame = ngx_palloc(cf->pool,
+                       sizeof(ngx_http_vstream_frame_t) + jpeg.length + 2);
     if (frame) {
         ngx_memcpy(frame, copy,
                    sizeof(ngx_http_vstream_frame_t) + jpeg.length + 2);
@@ -585,7 +547,7 @@ ngx_http_vstream_placeholder_read(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd,
 
 static char *
 ngx_http_vstream_placeholder_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+                                       void *conf)
 {
     ngx_fd_t                     fd;
     ngx_str_t                   *value;
@@ -615,8 +577,7 @@ ngx_http_vstream_placeholder_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     vlcf->placeholder = NULL;
 
-    if (ngx_fd_info(fd, &info) == NGX_FILE_ERROR
-        || ngx_file_size(&info) <= 0
+    if (ngx_fd_info(fd, &info) == NGX_FILE_ERROR || ngx_file_size(&info) <= 0
         || ngx_file_size(&info) > (off_t) VSTREAM_FRAME_BYTES_MAX)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -720,7 +681,7 @@ ngx_http_vstream_create_loc_conf(ngx_conf_t *cf)
  */
 static void
 ngx_http_vstream_inherit_endpoint(ngx_http_vstream_loc_conf_t *conf,
-    ngx_http_vstream_loc_conf_t *prev)
+                                  ngx_http_vstream_loc_conf_t *prev)
 {
     conf->camera = prev->camera;
     conf->handler = prev->handler;

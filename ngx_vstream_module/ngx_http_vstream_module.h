@@ -39,10 +39,10 @@ typedef struct {
 typedef struct {
     ngx_http_vstream_redis_conf_t redis;
     ngx_str_t                     origin;
-    ngx_array_t cameras;    /* of ngx_http_vstream_declared_t */
-    uint64_t    generation; /* unix ms at which this file was read */
-    ngx_shm_zone_t *zone;   /* counters */
-    ngx_str_t       used_file; /* first line that needs a Redis */
+    ngx_array_t                   cameras; /* of ngx_http_vstream_declared_t */
+    uint64_t        generation; /* unix ms at which this file was read */
+    ngx_shm_zone_t *zone;       /* counters */
+    ngx_str_t       used_file;  /* first line that needs a Redis */
     ngx_uint_t      used_line;
 } ngx_http_vstream_main_conf_t;
 
@@ -85,15 +85,15 @@ ngx_int_t ngx_http_vstream_metrics_handler(ngx_http_request_t *r);
 
 /* Directives that have a file of their own. */
 char *ngx_http_vstream_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+                                       void *conf);
 char *ngx_http_vstream_origin_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+                                        void *conf);
 char *ngx_http_vstream_camera_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+                                        void *conf);
 
 /* The cameras of this file, as JSON; after all directives were read. */
-char *ngx_http_vstream_origin_init(ngx_conf_t *cf,
-    ngx_http_vstream_main_conf_t *vmcf);
+char *ngx_http_vstream_origin_init(ngx_conf_t                   *cf,
+                                   ngx_http_vstream_main_conf_t *vmcf);
 
 /*
  * Writes the cameras of this file to Redis.  The store calls it in worker 0
@@ -102,8 +102,8 @@ char *ngx_http_vstream_origin_init(ngx_conf_t *cf,
 void ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf);
 
 /* Has this file a line for that camera? */
-ngx_uint_t ngx_http_vstream_origin_declares(
-    ngx_http_vstream_main_conf_t *vmcf, ngx_str_t *id);
+ngx_uint_t ngx_http_vstream_origin_declares(ngx_http_vstream_main_conf_t *vmcf,
+                                            ngx_str_t                    *id);
 
 /*
  * Called a few times a second: declares again every 30 s, and at once where

@@ -28,7 +28,7 @@ static ngx_msec_t ngx_http_vstream_origin_looked;
 
 char *
 ngx_http_vstream_origin_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+                                  void *conf)
 {
     ngx_str_t                    *value;
     ngx_http_vstream_main_conf_t *vmcf;
@@ -43,8 +43,7 @@ ngx_http_vstream_origin_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     if (vstream_camera_id_check(ngx_http_vstream_slice(&value[1]))
-        != VSTREAM_OK)
-    {
+        != VSTREAM_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid origin \"%V\": it has 1 to 64 letters, "
                            "digits, dots, dashes or underscores and begins "
@@ -60,8 +59,7 @@ ngx_http_vstream_origin_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 static ngx_http_vstream_declared_t *
-ngx_http_vstream_origin_find(ngx_http_vstream_main_conf_t *vmcf,
-    ngx_str_t *id)
+ngx_http_vstream_origin_find(ngx_http_vstream_main_conf_t *vmcf, ngx_str_t *id)
 {
     ngx_uint_t                   i;
     ngx_http_vstream_declared_t *declared;
@@ -82,7 +80,7 @@ ngx_http_vstream_origin_find(ngx_http_vstream_main_conf_t *vmcf,
 
 ngx_uint_t
 ngx_http_vstream_origin_declares(ngx_http_vstream_main_conf_t *vmcf,
-    ngx_str_t *id)
+                                 ngx_str_t                    *id)
 {
     return ngx_http_vstream_origin_find(vmcf, id) != NULL;
 }
@@ -91,7 +89,7 @@ ngx_http_vstream_origin_declares(ngx_http_vstream_main_conf_t *vmcf,
 /* `name=value`; complains where it is not right. */
 static char *
 ngx_http_vstream_camera_option(ngx_conf_t *cf, vstream_camera_t *camera,
-    ngx_str_t *text)
+                               ngx_str_t *text)
 {
     int                            rc;
     u_char                        *equals;
@@ -139,8 +137,7 @@ ngx_http_vstream_camera_option(ngx_conf_t *cf, vstream_camera_t *camera,
 
 /* The source may hold a password: it is named by what is wrong, not shown. */
 static char *
-ngx_http_vstream_camera_source(ngx_conf_t *cf, ngx_str_t *id,
-    ngx_str_t *source)
+ngx_http_vstream_camera_source(ngx_conf_t *cf, ngx_str_t *id, ngx_str_t *source)
 {
     vstream_source_t        parsed;
     vstream_source_result_t result;
@@ -160,7 +157,7 @@ ngx_http_vstream_camera_source(ngx_conf_t *cf, ngx_str_t *id,
 
 char *
 ngx_http_vstream_camera_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+                                  void *conf)
 {
     ngx_str_t                    *value;
     ngx_uint_t                    i;
@@ -173,8 +170,7 @@ ngx_http_vstream_camera_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     value = cf->args->elts;
 
     if (vstream_camera_id_check(ngx_http_vstream_slice(&value[1]))
-        != VSTREAM_OK)
-    {
+        != VSTREAM_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid camera id \"%V\": it has 1 to 64 letters, "
                            "digits, dots, dashes or underscores and begins "
@@ -199,8 +195,7 @@ ngx_http_vstream_camera_directive(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_vstream_camera_source(cf, &value[1], &value[2])
-        != NGX_CONF_OK)
+    if (ngx_http_vstream_camera_source(cf, &value[1], &value[2]) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -235,8 +230,7 @@ ngx_http_vstream_camera_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_http_vstream_origin_init(ngx_conf_t *cf,
-    ngx_http_vstream_main_conf_t *vmcf)
+ngx_http_vstream_origin_init(ngx_conf_t *cf, ngx_http_vstream_main_conf_t *vmcf)
 {
     ngx_uint_t                   i;
     vstream_writer_t             w;
@@ -267,7 +261,7 @@ ngx_http_vstream_origin_init(ngx_conf_t *cf,
 /* The ids of the set as a JSON array; empty on lack of memory. */
 static ngx_str_t
 ngx_http_vstream_origin_ids(ngx_http_vstream_main_conf_t *vmcf,
-    ngx_pool_t *pool)
+                            ngx_pool_t                   *pool)
 {
     ngx_str_t                    ids = ngx_null_string;
     ngx_uint_t                   i;
@@ -275,9 +269,8 @@ ngx_http_vstream_origin_ids(ngx_http_vstream_main_conf_t *vmcf,
     ngx_http_vstream_declared_t *declared;
 
     declared = vmcf->cameras.elts;
-    ids.data = ngx_pnalloc(pool, vmcf->cameras.nelts
-                                         * (VSTREAM_CAMERA_ID_MAX + 3)
-                                     + 2);
+    ids.data = ngx_pnalloc(
+        pool, vmcf->cameras.nelts * (VSTREAM_CAMERA_ID_MAX + 3) + 2);
     if (ids.data == NULL) {
         return ids;
     }
@@ -301,15 +294,15 @@ ngx_http_vstream_origin_ids(ngx_http_vstream_main_conf_t *vmcf,
 void
 ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf)
 {
-    u_char                        cameras[VSTREAM_KEY_MAX];
-    u_char                        set[VSTREAM_KEY_MAX], news[VSTREAM_KEY_MAX];
-    u_char                        schema[VSTREAM_KEY_MAX];
-    u_char                        generation[NGX_INT64_LEN];
-    u_char                        version[NGX_INT_T_LEN];
-    ngx_str_t                    *argv;
-    ngx_uint_t                    i, argc;
-    ngx_pool_t                   *pool;
-    ngx_http_vstream_declared_t  *declared;
+    u_char                       cameras[VSTREAM_KEY_MAX];
+    u_char                       set[VSTREAM_KEY_MAX], news[VSTREAM_KEY_MAX];
+    u_char                       schema[VSTREAM_KEY_MAX];
+    u_char                       generation[NGX_INT64_LEN];
+    u_char                       version[NGX_INT_T_LEN];
+    ngx_str_t                   *argv;
+    ngx_uint_t                   i, argc;
+    ngx_pool_t                  *pool;
+    ngx_http_vstream_declared_t *declared;
 
     pool = ngx_create_pool(4096, ngx_cycle->log);
     if (pool == NULL) {
@@ -327,8 +320,8 @@ ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf)
     ngx_str_set(&argv[0], "SET");
     argv[1] = ngx_http_vstream_redis_key(schema, VSTREAM_KEY_SCHEMA, NULL);
     argv[2].data = version;
-    argv[2].len = (size_t) (ngx_sprintf(version, "%d", VSTREAM_SCHEMA_VERSION)
-                            - version);
+    argv[2].len =
+        (size_t) (ngx_sprintf(version, "%d", VSTREAM_SCHEMA_VERSION) - version);
     ngx_str_set(&argv[3], "NX");
     (void) ngx_http_vstream_redis_call(NULL, NULL, 4, argv);
 
@@ -340,9 +333,8 @@ ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf)
     argv[4] = ngx_http_vstream_redis_key(set, VSTREAM_KEY_SET, &vmcf->origin);
     argv[5] = vmcf->origin;
     argv[6].data = generation;
-    argv[6].len =
-        (size_t) (ngx_sprintf(generation, "%uL", vmcf->generation)
-                  - generation);
+    argv[6].len = (size_t) (ngx_sprintf(generation, "%uL", vmcf->generation)
+                            - generation);
     argv[7] = ngx_http_vstream_origin_ids(vmcf, pool);
     argv[8] = ngx_http_vstream_redis_key(news, VSTREAM_KEY_NEWS, NULL);
     argc = 9;
@@ -354,8 +346,8 @@ ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf)
     }
 
     if (argv[7].len) {
-        (void) ngx_http_vstream_redis_call(ngx_http_vstream_origin_answer,
-                                           vmcf, argc, argv);
+        (void) ngx_http_vstream_redis_call(ngx_http_vstream_origin_answer, vmcf,
+                                           argc, argv);
     }
 
 done:
@@ -388,8 +380,8 @@ ngx_http_vstream_origin_tend(ngx_http_vstream_main_conf_t *vmcf)
         ngx_str_set(&argv[0], "EXISTS");
         argv[1] =
             ngx_http_vstream_redis_key(set, VSTREAM_KEY_SET, &vmcf->origin);
-        (void) ngx_http_vstream_redis_call(ngx_http_vstream_origin_found,
-                                           vmcf, 2, argv);
+        (void) ngx_http_vstream_redis_call(ngx_http_vstream_origin_found, vmcf,
+                                           2, argv);
     }
 }
 

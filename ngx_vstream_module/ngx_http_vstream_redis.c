@@ -17,11 +17,11 @@
 #include "ngx_http_vstream_redis.h"
 
 
-#define NGX_HTTP_VSTREAM_REDIS_TICK      250   /* ms between looks */
-#define NGX_HTTP_VSTREAM_REDIS_OVERDUE   500   /* no answer: seen as away */
-#define NGX_HTTP_VSTREAM_REDIS_COMING    1000  /* away for less: worth waiting */
-#define NGX_HTTP_VSTREAM_REDIS_HUNG      3000  /* no answer: dial again */
-#define NGX_HTTP_VSTREAM_REDIS_CONNECT   1000  /* TCP and greeting, each */
+#define NGX_HTTP_VSTREAM_REDIS_TICK      250  /* ms between looks */
+#define NGX_HTTP_VSTREAM_REDIS_OVERDUE   500  /* no answer: seen as away */
+#define NGX_HTTP_VSTREAM_REDIS_COMING    1000 /* away for less: worth waiting */
+#define NGX_HTTP_VSTREAM_REDIS_HUNG      3000 /* no answer: dial again */
+#define NGX_HTTP_VSTREAM_REDIS_CONNECT   1000 /* TCP and greeting, each */
 #define NGX_HTTP_VSTREAM_REDIS_RETRY_MIN 50
 #define NGX_HTTP_VSTREAM_REDIS_RETRY_MAX 500
 #define NGX_HTTP_VSTREAM_REDIS_READ      (256 * 1024)
@@ -35,7 +35,7 @@
 #define NGX_HTTP_VSTREAM_REDIS_ELEMENTS_MAX (32 * VSTREAM_CAMERAS_MAX)
 
 /* A reply may be this long, all its elements together: one frame and some. */
-#define NGX_HTTP_VSTREAM_REDIS_REPLY_MAX                                      \
+#define NGX_HTTP_VSTREAM_REDIS_REPLY_MAX                                       \
     (VSTREAM_FRAME_BYTES_MAX + NGX_HTTP_VSTREAM_REDIS_READ)
 
 #if (HIREDIS_MAJOR >= 1)
@@ -98,42 +98,40 @@ typedef struct {
     size_t                         elements;   /* of it, as announced */
     ngx_http_vstream_push_t        push;
     unsigned                       complained : 1; /* loss has been logged */
-    unsigned                       refusing : 1; /* the last PING, too */
+    unsigned                       refusing : 1;   /* the last PING, too */
 } ngx_http_vstream_redis_t;
 
 
 static void ngx_http_vstream_redis_connect(ngx_http_vstream_redis_t *redis);
 static void ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis,
-    const char *why, ngx_err_t err);
+                                        const char *why, ngx_err_t err);
 static void ngx_http_vstream_redis_timer_handler(ngx_event_t *ev);
 static void ngx_http_vstream_redis_read_handler(ngx_event_t *rev);
 static void ngx_http_vstream_redis_write_handler(ngx_event_t *wev);
 static ngx_int_t ngx_http_vstream_redis_send(ngx_http_vstream_redis_t *redis,
-    ngx_uint_t argc, ngx_str_t *argv);
-static ngx_int_t ngx_http_vstream_redis_flush(
-    ngx_http_vstream_redis_t *redis);
-static void ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis);
-static void ngx_http_vstream_redis_ready(ngx_http_vstream_redis_t *redis);
+                                             ngx_uint_t argc, ngx_str_t *argv);
+static ngx_int_t ngx_http_vstream_redis_flush(ngx_http_vstream_redis_t *redis);
+static void      ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis);
+static void      ngx_http_vstream_redis_ready(ngx_http_vstream_redis_t *redis);
 static ngx_int_t ngx_http_vstream_redis_command_replies(
     ngx_http_vstream_redis_t *redis);
-static ngx_int_t ngx_http_vstream_redis_pushes(
-    ngx_http_vstream_redis_t *redis);
+static ngx_int_t ngx_http_vstream_redis_pushes(ngx_http_vstream_redis_t *redis);
 static ngx_http_vstream_redis_call_t *ngx_http_vstream_redis_enqueue(
     ngx_http_vstream_redis_t *redis, ngx_http_vstream_redis_reply_pt handler,
     void *data, ngx_uint_t argc, ngx_str_t *argv);
 static void ngx_http_vstream_redis_ponged(void *data, redisReply *reply);
 static redisReader *ngx_http_vstream_redis_command_reader(void);
-static void *ngx_http_vstream_reply_array(const redisReadTask *task,
-    ngx_http_vstream_redis_count_t elements);
+static void        *ngx_http_vstream_reply_array(
+           const redisReadTask *task, ngx_http_vstream_redis_count_t elements);
 
-static void *ngx_http_vstream_push_string(const redisReadTask *task,
-    char *data, size_t length);
-static void *ngx_http_vstream_push_array(const redisReadTask *task,
-    ngx_http_vstream_redis_count_t elements);
+static void *ngx_http_vstream_push_string(const redisReadTask *task, char *data,
+                                          size_t length);
+static void *ngx_http_vstream_push_array(
+    const redisReadTask *task, ngx_http_vstream_redis_count_t elements);
 static void *ngx_http_vstream_push_integer(const redisReadTask *task,
-    long long value);
+                                           long long            value);
 static void *ngx_http_vstream_push_nil(const redisReadTask *task);
-static void ngx_http_vstream_push_free(void *object);
+static void  ngx_http_vstream_push_free(void *object);
 
 
 static redisReplyObjectFunctions ngx_http_vstream_push_functions;
@@ -149,9 +147,9 @@ static ngx_log_t ngx_http_vstream_redis_quiet; /* for dials: we log ourselves */
 
 
 ngx_int_t
-ngx_http_vstream_redis_init(ngx_cycle_t *cycle,
-    ngx_http_vstream_redis_conf_t *conf,
-    const ngx_http_vstream_redis_events_t *events)
+ngx_http_vstream_redis_init(ngx_cycle_t                           *cycle,
+                            ngx_http_vstream_redis_conf_t         *conf,
+                            const ngx_http_vstream_redis_events_t *events)
 {
     ngx_uint_t                i;
     ngx_http_vstream_redis_t *redis;
@@ -162,8 +160,7 @@ ngx_http_vstream_redis_init(ngx_cycle_t *cycle,
     ngx_http_vstream_redis_quiet = *cycle->log;
     ngx_http_vstream_redis_quiet.log_level = NGX_LOG_ALERT;
 
-    ngx_http_vstream_push_functions.createString =
-        ngx_http_vstream_push_string;
+    ngx_http_vstream_push_functions.createString = ngx_http_vstream_push_string;
     ngx_http_vstream_push_functions.createArray = ngx_http_vstream_push_array;
     ngx_http_vstream_push_functions.createInteger =
         ngx_http_vstream_push_integer;
@@ -273,8 +270,8 @@ ngx_http_vstream_redis_is_coming(void)
 
 
 static void
-ngx_http_vstream_redis_set_state(ngx_http_vstream_redis_t *redis,
-    ngx_http_vstream_redis_state_t state)
+ngx_http_vstream_redis_set_state(ngx_http_vstream_redis_t      *redis,
+                                 ngx_http_vstream_redis_state_t state)
 {
     static const char *names[] = { "idle", "connecting", "greeting", "ready" };
 
@@ -307,8 +304,7 @@ ngx_http_vstream_redis_connect(ngx_http_vstream_redis_t *redis)
     peer->log = &ngx_http_vstream_redis_quiet;
     peer->log_error = NGX_ERROR_ERR;
 
-    ngx_http_vstream_redis_set_state(redis,
-                                     NGX_HTTP_VSTREAM_REDIS_CONNECTING);
+    ngx_http_vstream_redis_set_state(redis, NGX_HTTP_VSTREAM_REDIS_CONNECTING);
 
     rc = ngx_event_connect_peer(peer);
 
@@ -371,10 +367,10 @@ ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis)
 
     conf = ngx_http_vstream_redis_conf;
 
-    redis->reader = redis->index == 0
-                        ? ngx_http_vstream_redis_command_reader()
-                        : redisReaderCreateWithFunctions(
-                            &ngx_http_vstream_push_functions);
+    redis->reader =
+        redis->index == 0
+            ? ngx_http_vstream_redis_command_reader()
+            : redisReaderCreateWithFunctions(&ngx_http_vstream_push_functions);
     if (redis->reader == NULL) {
         ngx_http_vstream_redis_lost(redis, "no memory", 0);
         return;
@@ -461,7 +457,7 @@ ngx_http_vstream_redis_ready(ngx_http_vstream_redis_t *redis)
 /* Whatever state the connection was in: closes it, and tries again soon. */
 static void
 ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis, const char *why,
-    ngx_err_t err)
+                            ngx_err_t err)
 {
     ngx_queue_t                   *q;
     ngx_uint_t                     was_ready;
@@ -505,16 +501,15 @@ ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis, const char *why,
     redis->out_length = 0;
     redis->out_sent = 0;
     redis->asked = 0;
-    redis->retry = redis->retry
-                       ? ngx_min(redis->retry * 2,
-                                 NGX_HTTP_VSTREAM_REDIS_RETRY_MAX)
-                       : NGX_HTTP_VSTREAM_REDIS_RETRY_MIN;
+    redis->retry = redis->retry ? ngx_min(redis->retry * 2,
+                                          NGX_HTTP_VSTREAM_REDIS_RETRY_MAX)
+                                : NGX_HTTP_VSTREAM_REDIS_RETRY_MIN;
 
     ngx_http_vstream_redis_set_state(redis, NGX_HTTP_VSTREAM_REDIS_IDLE);
 
     ngx_add_timer(&redis->timer,
-                  redis->retry / 2 + (ngx_msec_t) ngx_random()
-                                         % (redis->retry / 2 + 1));
+                  redis->retry / 2
+                      + (ngx_msec_t) ngx_random() % (redis->retry / 2 + 1));
 
     while (!ngx_queue_empty(&redis->calls)) {
         q = ngx_queue_head(&redis->calls);
@@ -557,9 +552,10 @@ ngx_http_vstream_redis_timer_handler(ngx_event_t *ev)
     if (redis->state != NGX_HTTP_VSTREAM_REDIS_READY) {
         if (age >= NGX_HTTP_VSTREAM_REDIS_CONNECT) {
             ngx_http_vstream_redis_lost(
-                redis, redis->state == NGX_HTTP_VSTREAM_REDIS_CONNECTING
-                           ? "connecting takes too long"
-                           : "does not answer",
+                redis,
+                redis->state == NGX_HTTP_VSTREAM_REDIS_CONNECTING
+                    ? "connecting takes too long"
+                    : "does not answer",
                 0);
         }
 
@@ -604,13 +600,13 @@ ngx_http_vstream_redis_ponged(void *data, redisReply *reply)
 /* Appends one command to what is to be sent, and sends what can be sent. */
 static ngx_int_t
 ngx_http_vstream_redis_send(ngx_http_vstream_redis_t *redis, ngx_uint_t argc,
-    ngx_str_t *argv)
+                            ngx_str_t *argv)
 {
-    int         length;
-    char       *command;
-    u_char     *out;
-    size_t      capacity;
-    ngx_uint_t  i;
+    int                length;
+    char              *command;
+    u_char            *out;
+    size_t             capacity;
+    ngx_uint_t         i;
     static const char *args[NGX_HTTP_VSTREAM_REDIS_ARGS_MAX];
     static size_t      lengths[NGX_HTTP_VSTREAM_REDIS_ARGS_MAX];
 
@@ -771,8 +767,7 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
         redis->unfinished += (size_t) n;
 
         if (redisReaderFeed(redis->reader, (char *) buffer, (size_t) n)
-            != REDIS_OK)
-        {
+            != REDIS_OK) {
             ngx_http_vstream_redis_lost(redis, "no memory", 0);
             return;
         }
@@ -785,8 +780,7 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
         }
 
         if (rc != NGX_OK
-            || redis->unfinished > NGX_HTTP_VSTREAM_REDIS_REPLY_MAX)
-        {
+            || redis->unfinished > NGX_HTTP_VSTREAM_REDIS_REPLY_MAX) {
             ngx_http_vstream_counted->redis_errors++;
             ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, 0,
                           "vstream: redis_protocol_error on connection %ui: "
@@ -820,15 +814,14 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
 /* While greeting: any error ends it, PONG completes it. */
 static void
 ngx_http_vstream_redis_greeted(ngx_http_vstream_redis_t *redis,
-    ngx_uint_t is_error, ngx_str_t *text)
+                               ngx_uint_t is_error, ngx_str_t *text)
 {
     ngx_str_t said;
 
     if (is_error) {
         if (!redis->complained) {
             redis->complained = 1;
-            said = ngx_http_vstream_redis_quote((char *) text->data,
-                                                text->len);
+            said = ngx_http_vstream_redis_quote((char *) text->data, text->len);
             ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, 0,
                           "vstream: redis \"%V\" refuses: \"%V\"; check user, "
                           "password and database of vstream_redis",
@@ -851,7 +844,7 @@ ngx_http_vstream_redis_greeted(ngx_http_vstream_redis_t *redis,
 /* The contract's version as Redis holds it; none yet is fine. */
 static void
 ngx_http_vstream_redis_check_schema(ngx_http_vstream_redis_t *redis,
-    ngx_str_t *text)
+                                    ngx_str_t                *text)
 {
     ngx_int_t version;
     ngx_str_t said;
@@ -859,8 +852,7 @@ ngx_http_vstream_redis_check_schema(ngx_http_vstream_redis_t *redis,
     version = ngx_atoi(text->data, text->len);
 
     if (version == VSTREAM_SCHEMA_VERSION
-        || version == VSTREAM_SCHEMA_VERSION - 1)
-    {
+        || version == VSTREAM_SCHEMA_VERSION - 1) {
         return;
     }
 
@@ -883,7 +875,7 @@ ngx_http_vstream_redis_check_schema(ngx_http_vstream_redis_t *redis,
 /* The oldest call gets its answer; one that nobody asked for is an error. */
 static ngx_int_t
 ngx_http_vstream_redis_answer(ngx_http_vstream_redis_t *redis,
-    redisReply *reply)
+                              redisReply               *reply)
 {
     ngx_str_t                      text;
     ngx_queue_t                   *q;
@@ -931,7 +923,7 @@ ngx_http_vstream_redis_command_replies(ngx_http_vstream_redis_t *redis)
 
     c = redis->c;
 
-    for ( ;; ) {
+    for (;;) {
         if (redisReaderGetReply(redis->reader, &reply) != REDIS_OK) {
             return NGX_ERROR;
         }
@@ -1018,7 +1010,7 @@ ngx_http_vstream_redis_pushes(ngx_http_vstream_redis_t *redis)
 
     c = redis->c;
 
-    for ( ;; ) {
+    for (;;) {
         if (redisReaderGetReply(redis->reader, &reply) != REDIS_OK) {
             return NGX_ERROR;
         }
@@ -1057,9 +1049,9 @@ ngx_http_vstream_push_frame(const char *data, size_t length)
         return NULL;
     }
 
-    return ngx_http_vstream_frame_create(
-        &info, (const u_char *) data + line, length - line,
-        ngx_http_vstream_redis_log);
+    return ngx_http_vstream_frame_create(&info, (const u_char *) data + line,
+                                         length - line,
+                                         ngx_http_vstream_redis_log);
 }
 
 
@@ -1069,7 +1061,7 @@ ngx_http_vstream_push_frame(const char *data, size_t length)
  */
 static void *
 ngx_http_vstream_push_string(const redisReadTask *task, char *data,
-    size_t length)
+                             size_t length)
 {
     ngx_http_vstream_push_t  *push;
     ngx_http_vstream_redis_t *redis;
@@ -1110,8 +1102,8 @@ ngx_http_vstream_push_string(const redisReadTask *task, char *data,
 
 
 static void *
-ngx_http_vstream_push_array(const redisReadTask *task,
-    ngx_http_vstream_redis_count_t elements)
+ngx_http_vstream_push_array(const redisReadTask           *task,
+                            ngx_http_vstream_redis_count_t elements)
 {
     ngx_http_vstream_redis_t *redis;
 
@@ -1179,8 +1171,8 @@ ngx_http_vstream_redis_command_reader(void)
 
 
 static void *
-ngx_http_vstream_reply_array(const redisReadTask *task,
-    ngx_http_vstream_redis_count_t elements)
+ngx_http_vstream_reply_array(const redisReadTask           *task,
+                             ngx_http_vstream_redis_count_t elements)
 {
     ngx_http_vstream_redis_t *redis;
 
@@ -1199,8 +1191,8 @@ ngx_http_vstream_reply_array(const redisReadTask *task,
 
 
 ngx_http_vstream_redis_call_t *
-ngx_http_vstream_redis_call(ngx_http_vstream_redis_reply_pt handler,
-    void *data, ngx_uint_t argc, ngx_str_t *argv)
+ngx_http_vstream_redis_call(ngx_http_vstream_redis_reply_pt handler, void *data,
+                            ngx_uint_t argc, ngx_str_t *argv)
 {
     if (!ngx_http_vstream_redis_is_there()) {
         return NULL;
@@ -1212,9 +1204,9 @@ ngx_http_vstream_redis_call(ngx_http_vstream_redis_reply_pt handler,
 
 
 static ngx_http_vstream_redis_call_t *
-ngx_http_vstream_redis_enqueue(ngx_http_vstream_redis_t *redis,
-    ngx_http_vstream_redis_reply_pt handler, void *data, ngx_uint_t argc,
-    ngx_str_t *argv)
+ngx_http_vstream_redis_enqueue(ngx_http_vstream_redis_t       *redis,
+                               ngx_http_vstream_redis_reply_pt handler,
+                               void *data, ngx_uint_t argc, ngx_str_t *argv)
 {
     ngx_http_vstream_redis_call_t *call;
 
@@ -1248,7 +1240,7 @@ ngx_http_vstream_redis_cancel(ngx_http_vstream_redis_call_t *call)
 
 static ngx_int_t
 ngx_http_vstream_redis_subscription(ngx_uint_t connection, ngx_str_t *id,
-    const char *command)
+                                    const char *command)
 {
     u_char                    key[VSTREAM_KEY_MAX];
     ngx_str_t                 argv[2];
@@ -1278,8 +1270,7 @@ ngx_http_vstream_redis_subscribe(ngx_uint_t connection, ngx_str_t *id)
 ngx_int_t
 ngx_http_vstream_redis_unsubscribe(ngx_uint_t connection, ngx_str_t *id)
 {
-    return ngx_http_vstream_redis_subscription(connection, id,
-                                               "SUNSUBSCRIBE");
+    return ngx_http_vstream_redis_subscription(connection, id, "SUNSUBSCRIBE");
 }
 
 
@@ -1306,7 +1297,7 @@ ngx_http_vstream_redis_quote(const char *data, size_t length)
 
 ngx_str_t
 ngx_http_vstream_redis_key(u_char *buffer, vstream_key_kind_t kind,
-    ngx_str_t *argument)
+                           ngx_str_t *argument)
 {
     ngx_str_t        key;
     vstream_slice_t  slice;
@@ -1317,8 +1308,8 @@ ngx_http_vstream_redis_key(u_char *buffer, vstream_key_kind_t kind,
 
     vstream_writer_init(&w, (char *) buffer, VSTREAM_KEY_MAX);
     vstream_schema_key_write(
-        &w, ngx_http_vstream_slice(&ngx_http_vstream_redis_conf->prefix),
-        kind, slice);
+        &w, ngx_http_vstream_slice(&ngx_http_vstream_redis_conf->prefix), kind,
+        slice);
 
     key.data = buffer;
     key.len = w.length;

@@ -17,8 +17,7 @@
 typedef struct ngx_http_vstream_redis_call_s ngx_http_vstream_redis_call_t;
 
 /* `reply` is borrowed; NULL: the connection was lost before it came. */
-typedef void (*ngx_http_vstream_redis_reply_pt)(void *data,
-    redisReply *reply);
+typedef void (*ngx_http_vstream_redis_reply_pt)(void *data, redisReply *reply);
 
 /* What the store wants to hear. */
 typedef struct {
@@ -38,8 +37,8 @@ typedef struct {
 } ngx_http_vstream_redis_events_t;
 
 
-ngx_int_t ngx_http_vstream_redis_init(ngx_cycle_t *cycle,
-    ngx_http_vstream_redis_conf_t *conf,
+ngx_int_t ngx_http_vstream_redis_init(
+    ngx_cycle_t *cycle, ngx_http_vstream_redis_conf_t *conf,
     const ngx_http_vstream_redis_events_t *events);
 void ngx_http_vstream_redis_exit(void);
 
@@ -65,16 +64,16 @@ void ngx_http_vstream_redis_cancel(ngx_http_vstream_redis_call_t *call);
 
 /* Subscribes to a camera's frames, or ends it.  NGX_DECLINED: not connected. */
 ngx_int_t ngx_http_vstream_redis_subscribe(ngx_uint_t connection,
-    ngx_str_t *id);
+                                           ngx_str_t *id);
 ngx_int_t ngx_http_vstream_redis_unsubscribe(ngx_uint_t connection,
-    ngx_str_t *id);
+                                             ngx_str_t *id);
 
 /* Words of Redis's for one line of a log; borrowed until the next call. */
 ngx_str_t ngx_http_vstream_redis_quote(const char *data, size_t length);
 
 /* A key of the contract, into `buffer` of VSTREAM_KEY_MAX bytes. */
 ngx_str_t ngx_http_vstream_redis_key(u_char *buffer, vstream_key_kind_t kind,
-    ngx_str_t *argument);
+                                     ngx_str_t *argument);
 
 
 /*
@@ -84,21 +83,19 @@ ngx_str_t ngx_http_vstream_redis_key(u_char *buffer, vstream_key_kind_t kind,
 typedef struct ngx_http_vstream_lookup_s ngx_http_vstream_lookup_t;
 
 typedef void (*ngx_http_vstream_lookup_pt)(void *data, ngx_int_t known,
-    ngx_http_vstream_frame_t *frame);
+                                           ngx_http_vstream_frame_t *frame);
 
-ngx_http_vstream_lookup_t *ngx_http_vstream_redis_lookup(ngx_str_t *id,
-    ngx_http_vstream_lookup_pt handler, void *data);
+ngx_http_vstream_lookup_t *ngx_http_vstream_redis_lookup(
+    ngx_str_t *id, ngx_http_vstream_lookup_pt handler, void *data);
 void ngx_http_vstream_redis_lookup_cancel(ngx_http_vstream_lookup_t *lookup);
 
 /*
  * The state of all cameras.  The handler gets NULL where the connection was
  * lost, else a survey whose only reference it takes over.
  */
-typedef void (*ngx_http_vstream_surveyed_pt)(
-    ngx_http_vstream_survey_t *survey);
+typedef void (*ngx_http_vstream_surveyed_pt)(ngx_http_vstream_survey_t *survey);
 
-ngx_int_t ngx_http_vstream_redis_survey(
-    ngx_http_vstream_surveyed_pt handler);
+ngx_int_t ngx_http_vstream_redis_survey(ngx_http_vstream_surveyed_pt handler);
 
 
 #endif /* NGX_HTTP_VSTREAM_REDIS_H */

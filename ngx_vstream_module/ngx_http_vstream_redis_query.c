@@ -29,10 +29,14 @@ static void ngx_http_vstream_survey_status(void *data, redisReply *reply);
 
 static ngx_http_vstream_surveyed_pt ngx_http_vstream_surveyed;
 
-#define ngx_http_vstream_text(name)                                           \
-    { ngx_string(name), NGX_HTTP_VSTREAM_FIELD_TEXT }
-#define ngx_http_vstream_number(name)                                         \
-    { ngx_string(name), NGX_HTTP_VSTREAM_FIELD_NUMBER }
+#define ngx_http_vstream_text(name)                                            \
+    {                                                                          \
+        ngx_string(name), NGX_HTTP_VSTREAM_FIELD_TEXT                          \
+    }
+#define ngx_http_vstream_number(name)                                          \
+    {                                                                          \
+        ngx_string(name), NGX_HTTP_VSTREAM_FIELD_NUMBER                        \
+    }
 
 const ngx_http_vstream_field_t
     ngx_http_vstream_status_fields[NGX_HTTP_VSTREAM_FIELDS] = {
@@ -61,8 +65,8 @@ const ngx_http_vstream_field_t
 
 /* Two calls in a row, HEXISTS and XREVRANGE; the second one's answer ends it. */
 ngx_http_vstream_lookup_t *
-ngx_http_vstream_redis_lookup(ngx_str_t *id,
-    ngx_http_vstream_lookup_pt handler, void *data)
+ngx_http_vstream_redis_lookup(ngx_str_t *id, ngx_http_vstream_lookup_pt handler,
+                              void *data)
 {
     u_char                         key[VSTREAM_KEY_MAX];
     ngx_str_t                      argv[6];
@@ -81,8 +85,8 @@ ngx_http_vstream_redis_lookup(ngx_str_t *id,
     argv[1] = ngx_http_vstream_redis_key(key, VSTREAM_KEY_CAMERAS, NULL);
     argv[2] = *id;
 
-    call = ngx_http_vstream_redis_call(ngx_http_vstream_lookup_known, lookup,
-                                       3, argv);
+    call = ngx_http_vstream_redis_call(ngx_http_vstream_lookup_known, lookup, 3,
+                                       argv);
     if (call == NULL) {
         ngx_free(lookup);
         return NULL;
@@ -166,8 +170,7 @@ ngx_http_vstream_still_read(redisReply *reply)
     entry = reply->element[0]->element[0];
     fields = reply->element[0]->element[1];
 
-    if (entry->type != REDIS_REPLY_STRING
-        || fields->type != REDIS_REPLY_ARRAY)
+    if (entry->type != REDIS_REPLY_STRING || fields->type != REDIS_REPLY_ARRAY)
     {
         return NULL;
     }
@@ -262,8 +265,8 @@ ngx_http_vstream_redis_survey(ngx_http_vstream_surveyed_pt handler)
 
 
 static ngx_int_t
-ngx_http_vstream_survey_copy(ngx_pool_t *pool, ngx_str_t *to,
-    const char *data, size_t length)
+ngx_http_vstream_survey_copy(ngx_pool_t *pool, ngx_str_t *to, const char *data,
+                             size_t length)
 {
     to->data = ngx_pnalloc(pool, length + 1);
     if (to->data == NULL) {
@@ -279,11 +282,11 @@ ngx_http_vstream_survey_copy(ngx_pool_t *pool, ngx_str_t *to,
 
 /* Name and origin out of the declaration; nothing where it is not JSON. */
 static ngx_int_t
-ngx_http_vstream_survey_declared(ngx_pool_t *pool,
-    ngx_http_vstream_row_t *row, redisReply *json)
+ngx_http_vstream_survey_declared(ngx_pool_t *pool, ngx_http_vstream_row_t *row,
+                                 redisReply *json)
 {
-    json_t     *object, *value;
-    ngx_int_t   rc;
+    json_t   *object, *value;
+    ngx_int_t rc;
 
     rc = NGX_OK;
     object = json_loadb(json->str, (size_t) json->len, 0, NULL);
@@ -360,8 +363,8 @@ ngx_http_vstream_survey_create(redisReply *reply)
         }
 
         row = &survey->rows[survey->nrows++];
-        row->values = ngx_pcalloc(pool, NGX_HTTP_VSTREAM_FIELDS
-                                            * sizeof(ngx_str_t));
+        row->values =
+            ngx_pcalloc(pool, NGX_HTTP_VSTREAM_FIELDS * sizeof(ngx_str_t));
 
         if (row->values == NULL
             || ngx_http_vstream_survey_copy(pool, &row->id, id->str,
@@ -411,8 +414,8 @@ ngx_http_vstream_survey_cameras(void *data, redisReply *reply)
     ngx_str_set(&argv[0], "HGETALL");
 
     for (i = 0; i < survey->nrows; i++) {
-        query = ngx_palloc(survey->pool,
-                           sizeof(ngx_http_vstream_status_query_t));
+        query =
+            ngx_palloc(survey->pool, sizeof(ngx_http_vstream_status_query_t));
         if (query == NULL) {
             break;
         }
@@ -440,13 +443,12 @@ ngx_http_vstream_survey_cameras(void *data, redisReply *reply)
 
 static void
 ngx_http_vstream_survey_field(ngx_pool_t *pool, ngx_http_vstream_row_t *row,
-    redisReply *name, redisReply *value)
+                              redisReply *name, redisReply *value)
 {
     ngx_uint_t                      i;
     const ngx_http_vstream_field_t *field;
 
-    if (name->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING)
-    {
+    if (name->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING) {
         return;
     }
 
@@ -456,9 +458,8 @@ ngx_http_vstream_survey_field(ngx_pool_t *pool, ngx_http_vstream_row_t *row,
         if (field->name.len == (size_t) name->len
             && ngx_memcmp(field->name.data, name->str, field->name.len) == 0)
         {
-            (void) ngx_http_vstream_survey_copy(pool, &row->values[i],
-                                                value->str,
-                                                (size_t) value->len);
+            (void) ngx_http_vstream_survey_copy(
+                pool, &row->values[i], value->str, (size_t) value->len);
             return;
         }
     }

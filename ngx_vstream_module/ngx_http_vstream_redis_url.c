@@ -15,17 +15,17 @@
 #define NGX_HTTP_VSTREAM_PASSWORD_MAX      512
 
 
-static char *ngx_http_vstream_redis_url(ngx_conf_t *cf,
-    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *url);
-static char *ngx_http_vstream_redis_parameter(ngx_conf_t *cf,
-    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *text);
-static char *ngx_http_vstream_redis_password_file(ngx_conf_t *cf,
-    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *name);
+static char *ngx_http_vstream_redis_url(ngx_conf_t                    *cf,
+                                        ngx_http_vstream_redis_conf_t *redis,
+                                        ngx_str_t                     *url);
+static char *ngx_http_vstream_redis_parameter(
+    ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis, ngx_str_t *text);
+static char *ngx_http_vstream_redis_password_file(
+    ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis, ngx_str_t *name);
 
 
 char *
-ngx_http_vstream_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_http_vstream_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_str_t                    *value;
     ngx_uint_t                    i;
@@ -85,11 +85,12 @@ ngx_http_vstream_redis_decode(ngx_str_t *text)
 
 /* user, password and database, each cut off the URL's rest in turn. */
 static char *
-ngx_http_vstream_redis_authority(ngx_conf_t *cf,
-    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *rest)
+ngx_http_vstream_redis_authority(ngx_conf_t                    *cf,
+                                 ngx_http_vstream_redis_conf_t *redis,
+                                 ngx_str_t                     *rest)
 {
-    u_char    *p, *end, *at, *colon, *slash;
-    ngx_int_t  database;
+    u_char   *p, *end, *at, *colon, *slash;
+    ngx_int_t database;
 
     end = rest->data + rest->len;
     slash = ngx_strlchr(rest->data, end, '/');
@@ -139,11 +140,11 @@ ngx_http_vstream_redis_authority(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_vstream_redis_url(ngx_conf_t *cf,
-    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *url)
+ngx_http_vstream_redis_url(ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis,
+                           ngx_str_t *url)
 {
-    ngx_url_t  u;
-    ngx_str_t  rest;
+    ngx_url_t u;
+    ngx_str_t rest;
 
     ngx_memzero(&u, sizeof(ngx_url_t));
 
@@ -151,8 +152,7 @@ ngx_http_vstream_redis_url(ngx_conf_t *cf,
         rest.data = url->data + 8;
         rest.len = url->len - 8;
 
-        if (ngx_http_vstream_redis_authority(cf, redis, &rest) != NGX_CONF_OK)
-        {
+        if (ngx_http_vstream_redis_authority(cf, redis, &rest) != NGX_CONF_OK) {
             return NGX_CONF_ERROR;
         }
 
@@ -186,8 +186,9 @@ ngx_http_vstream_redis_url(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_vstream_redis_parameter(ngx_conf_t *cf,
-    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *text)
+ngx_http_vstream_redis_parameter(ngx_conf_t                    *cf,
+                                 ngx_http_vstream_redis_conf_t *redis,
+                                 ngx_str_t                     *text)
 {
     ngx_int_t n;
     ngx_str_t value;
@@ -247,13 +248,14 @@ ngx_http_vstream_redis_parameter(ngx_conf_t *cf,
 
 /* The file's first line. */
 static char *
-ngx_http_vstream_redis_password_file(ngx_conf_t *cf,
-    ngx_http_vstream_redis_conf_t *redis, ngx_str_t *name)
+ngx_http_vstream_redis_password_file(ngx_conf_t                    *cf,
+                                     ngx_http_vstream_redis_conf_t *redis,
+                                     ngx_str_t                     *name)
 {
-    u_char          *data, *p;
-    ssize_t          n;
-    ngx_fd_t         fd;
-    ngx_file_info_t  info;
+    u_char         *data, *p;
+    ssize_t         n;
+    ngx_fd_t        fd;
+    ngx_file_info_t info;
 
     if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
         return NGX_CONF_ERROR;

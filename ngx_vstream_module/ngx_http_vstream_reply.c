@@ -94,7 +94,7 @@ ngx_http_vstream_request_context(ngx_http_request_t *r, ngx_str_t *camera)
 
 ngx_int_t
 ngx_http_vstream_add_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value)
+                            ngx_str_t *value)
 {
     ngx_table_elt_t *h;
 
@@ -117,12 +117,12 @@ ngx_http_vstream_add_header(ngx_http_request_t *r, const char *name,
 
 ngx_int_t
 ngx_http_vstream_reply(ngx_http_request_t *r, ngx_uint_t status,
-    const char *content_type, u_char *data, size_t length)
+                       const char *content_type, u_char *data, size_t length)
 {
-    ngx_buf_t   *b;
-    ngx_int_t    rc;
-    ngx_str_t    no_store = ngx_string("no-store");
-    ngx_chain_t  out;
+    ngx_buf_t  *b;
+    ngx_int_t   rc;
+    ngx_str_t   no_store = ngx_string("no-store");
+    ngx_chain_t out;
 
     r->headers_out.status = status;
     r->headers_out.content_length_n = (off_t) length;
@@ -183,10 +183,10 @@ ngx_http_vstream_problem_title(ngx_uint_t status)
 
 ngx_int_t
 ngx_http_vstream_problem(ngx_http_request_t *r, ngx_uint_t status,
-    const char *detail)
+                         const char *detail)
 {
-    u_char    *p, *data;
-    ngx_str_t  soon = ngx_string("1");
+    u_char   *p, *data;
+    ngx_str_t soon = ngx_string("1");
 
     if (status == NGX_HTTP_SERVICE_UNAVAILABLE
         && ngx_http_vstream_add_header(r, "Retry-After", &soon) != NGX_OK)
@@ -217,12 +217,12 @@ ngx_http_vstream_reply_release(void *data)
 
 
 static ngx_int_t
-ngx_http_vstream_add_etag(ngx_http_request_t *r,
-    ngx_http_vstream_frame_t *frame)
+ngx_http_vstream_add_etag(ngx_http_request_t       *r,
+                          ngx_http_vstream_frame_t *frame)
 {
-    u_char           *p;
-    ngx_table_elt_t  *etag;
-    vstream_writer_t  w;
+    u_char          *p;
+    ngx_table_elt_t *etag;
+    vstream_writer_t w;
 
     p = ngx_pnalloc(r->pool, VSTREAM_FRAME_ID_MAX + 2);
     etag = ngx_list_push(&r->headers_out.headers);
@@ -252,7 +252,7 @@ ngx_http_vstream_add_etag(ngx_http_request_t *r,
 /* `value` divided by 10^decimals, as text. */
 static ngx_int_t
 ngx_http_vstream_add_number(ngx_http_request_t *r, const char *name,
-    int64_t value, unsigned decimals)
+                            int64_t value, unsigned decimals)
 {
     ngx_str_t        text;
     vstream_writer_t w;
@@ -272,8 +272,8 @@ ngx_http_vstream_add_number(ngx_http_request_t *r, const char *name,
 
 /* A placeholder is no picture of the camera's: it has no time, no number. */
 static ngx_int_t
-ngx_http_vstream_reply_frame_headers(ngx_http_request_t *r,
-    ngx_http_vstream_frame_t *frame)
+ngx_http_vstream_reply_frame_headers(ngx_http_request_t       *r,
+                                     ngx_http_vstream_frame_t *frame)
 {
     ngx_str_t no_cache = ngx_string("no-cache");
     ngx_str_t no_store = ngx_string("no-store");
@@ -283,8 +283,8 @@ ngx_http_vstream_reply_frame_headers(ngx_http_request_t *r,
     }
 
     if (ngx_http_vstream_add_etag(r, frame) != NGX_OK
-        || ngx_http_vstream_add_number(r, "X-Timestamp",
-                                       frame->info.t_unix_us, 6)
+        || ngx_http_vstream_add_number(r, "X-Timestamp", frame->info.t_unix_us,
+                                       6)
                != NGX_OK
         || ngx_http_vstream_add_number(r, "X-Frame-Seq",
                                        (int64_t) frame->info.seq, 0)
@@ -302,8 +302,8 @@ ngx_http_vstream_reply_frame_headers(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_vstream_reply_frame(ngx_http_request_t *r,
-    ngx_http_vstream_frame_t *frame)
+ngx_http_vstream_reply_frame(ngx_http_request_t       *r,
+                             ngx_http_vstream_frame_t *frame)
 {
     ngx_buf_t              *b;
     ngx_int_t               rc;

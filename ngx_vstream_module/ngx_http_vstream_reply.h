@@ -20,37 +20,36 @@ ngx_int_t ngx_http_vstream_handler(ngx_http_request_t *r);
  * Evaluates the location's camera, checks it, and gives the request its
  * context.  NGX_OK; NGX_DECLINED: that is no camera id; else a status code.
  */
-ngx_int_t ngx_http_vstream_request_camera(ngx_http_request_t *r,
-    ngx_str_t *id);
+ngx_int_t ngx_http_vstream_request_camera(ngx_http_request_t *r, ngx_str_t *id);
 
 /* Answers a request whose camera was not NGX_OK. */
-ngx_int_t ngx_http_vstream_refuse_camera(ngx_http_request_t *r,
-    ngx_int_t rc);
+ngx_int_t ngx_http_vstream_refuse_camera(ngx_http_request_t *r, ngx_int_t rc);
 
 /*
  * Gives the request its context; `camera` is what $vstream_camera shows.
  * NGX_OK, or what the handler is to return.
  */
 ngx_int_t ngx_http_vstream_request_context(ngx_http_request_t *r,
-    ngx_str_t *camera);
+                                           ngx_str_t          *camera);
 
 /* `detail` is one sentence: application/problem+json, RFC 9457. */
 ngx_int_t ngx_http_vstream_problem(ngx_http_request_t *r, ngx_uint_t status,
-    const char *detail);
+                                   const char *detail);
 
 /*
  * Sends a whole body.  `data` lives as long as r->pool.  NGX_HTTP_OK means
  * cacheable by nobody: every answer here is about this moment.
  */
 ngx_int_t ngx_http_vstream_reply(ngx_http_request_t *r, ngx_uint_t status,
-    const char *content_type, u_char *data, size_t length);
+                                 const char *content_type, u_char *data,
+                                 size_t length);
 
 /* Sends a frame as it is, with its headers and ETag. */
-ngx_int_t ngx_http_vstream_reply_frame(ngx_http_request_t *r,
-    ngx_http_vstream_frame_t *frame);
+ngx_int_t ngx_http_vstream_reply_frame(ngx_http_request_t       *r,
+                                       ngx_http_vstream_frame_t *frame);
 
 ngx_int_t ngx_http_vstream_add_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value);
+                                      ngx_str_t *value);
 
 /*
  * Frames per second as text, 0.01 to 1000 with at most 3 decimals, in

@@ -38,14 +38,13 @@ static void ngx_http_vstream_snapshot_cleanup(void *data);
 static void
 ngx_http_vstream_snapshot_after(ngx_http_vstream_snapshot_t *snapshot)
 {
-    u_char          *from, *to;
-    ngx_str_t        value;
-    uint64_t         epoch, seq;
-    vstream_slice_t  id;
-    u_char           text[VSTREAM_FRAME_ID_MAX + 2];
+    u_char         *from, *to;
+    ngx_str_t       value;
+    uint64_t        epoch, seq;
+    vstream_slice_t id;
+    u_char          text[VSTREAM_FRAME_ID_MAX + 2];
 
-    if (ngx_http_arg(snapshot->request, (u_char *) "after", 5, &value)
-            != NGX_OK
+    if (ngx_http_arg(snapshot->request, (u_char *) "after", 5, &value) != NGX_OK
         || value.len > sizeof(text))
     {
         return;
@@ -72,7 +71,7 @@ ngx_http_vstream_snapshot_after(ngx_http_vstream_snapshot_t *snapshot)
 
 static void
 ngx_http_vstream_snapshot_finish(ngx_http_vstream_snapshot_t *snapshot,
-    ngx_http_vstream_frame_t *frame)
+                                 ngx_http_vstream_frame_t    *frame)
 {
     ngx_int_t           rc;
     ngx_http_request_t *r;
@@ -96,7 +95,7 @@ ngx_http_vstream_snapshot_finish(ngx_http_vstream_snapshot_t *snapshot,
 /* Is this the picture that was asked for? */
 static ngx_uint_t
 ngx_http_vstream_snapshot_suits(ngx_http_vstream_snapshot_t *snapshot,
-    ngx_http_vstream_frame_t *frame)
+                                ngx_http_vstream_frame_t    *frame)
 {
     if (frame->length > snapshot->conf->max_frame_size) {
         return 0;
@@ -137,7 +136,7 @@ ngx_http_vstream_snapshot_decide(ngx_http_vstream_snapshot_t *snapshot)
 
 static void
 ngx_http_vstream_snapshot_watch_handler(ngx_http_vstream_watch_t *watch,
-    ngx_http_vstream_event_t event)
+                                        ngx_http_vstream_event_t  event)
 {
     ngx_connection_t            *c;
     ngx_http_request_t          *r;
@@ -148,7 +147,6 @@ ngx_http_vstream_snapshot_watch_handler(ngx_http_vstream_watch_t *watch,
     c = r->connection;
 
     switch (event) {
-
     case NGX_HTTP_VSTREAM_KNOWN:
     case NGX_HTTP_VSTREAM_PART:
         ngx_http_vstream_snapshot_decide(snapshot);
@@ -191,8 +189,7 @@ ngx_http_vstream_snapshot_timer_handler(ngx_event_t *ev)
                                       NULL, 0));
 
     } else {
-        ngx_http_vstream_snapshot_finish(snapshot,
-                                         part ? part->frame : NULL);
+        ngx_http_vstream_snapshot_finish(snapshot, part ? part->frame : NULL);
     }
 
     ngx_http_run_posted_requests(c);
@@ -251,7 +248,6 @@ ngx_http_vstream_snapshot_handler(ngx_http_request_t *r)
     r->read_event_handler = ngx_http_test_reading;
 
     switch (rc) {
-
     case NGX_OK:
         ngx_http_vstream_snapshot_decide(snapshot);
         break;

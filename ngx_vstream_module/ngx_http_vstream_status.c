@@ -89,7 +89,7 @@ ngx_http_vstream_status_is_stale(ngx_http_vstream_row_t *row, int64_t age_ms)
 
 static void
 ngx_http_vstream_status_text(vstream_writer_t *w, const char *name,
-    ngx_str_t *value)
+                             ngx_str_t *value)
 {
     vstream_writer_text(w, ",\"");
     vstream_writer_text(w, name);
@@ -114,8 +114,8 @@ ngx_http_vstream_status_away(vstream_writer_t *w)
 
 
 static void
-ngx_http_vstream_status_fields_write(vstream_writer_t *w,
-    ngx_http_vstream_row_t *row)
+ngx_http_vstream_status_fields_write(vstream_writer_t       *w,
+                                     ngx_http_vstream_row_t *row)
 {
     ngx_str_t                      *value;
     ngx_uint_t                      i;
@@ -147,7 +147,7 @@ ngx_http_vstream_status_fields_write(vstream_writer_t *w,
 /* Another origin's camera has the id of a line of this file. */
 static ngx_uint_t
 ngx_http_vstream_status_is_claimed(ngx_http_vstream_main_conf_t *vmcf,
-    ngx_http_vstream_row_t *row)
+                                   ngx_http_vstream_row_t       *row)
 {
     if (row->origin.len == vmcf->origin.len
         && ngx_memcmp(row->origin.data, vmcf->origin.data, vmcf->origin.len)
@@ -161,8 +161,9 @@ ngx_http_vstream_status_is_claimed(ngx_http_vstream_main_conf_t *vmcf,
 
 
 static void
-ngx_http_vstream_status_row_write(vstream_writer_t *w,
-    ngx_http_vstream_main_conf_t *vmcf, ngx_http_vstream_row_t *row)
+ngx_http_vstream_status_row_write(vstream_writer_t             *w,
+                                  ngx_http_vstream_main_conf_t *vmcf,
+                                  ngx_http_vstream_row_t       *row)
 {
     int64_t age_ms;
 
@@ -223,9 +224,10 @@ ngx_http_vstream_status_find(ngx_http_vstream_survey_t *survey, ngx_str_t *id)
 
 
 static void
-ngx_http_vstream_status_write(vstream_writer_t *w,
-    ngx_http_vstream_main_conf_t *vmcf, ngx_http_vstream_survey_t *survey,
-    ngx_http_vstream_row_t *row)
+ngx_http_vstream_status_write(vstream_writer_t             *w,
+                              ngx_http_vstream_main_conf_t *vmcf,
+                              ngx_http_vstream_survey_t    *survey,
+                              ngx_http_vstream_row_t       *row)
 {
     ngx_uint_t i;
 
@@ -248,7 +250,7 @@ ngx_http_vstream_status_write(vstream_writer_t *w,
 
 static ngx_int_t
 ngx_http_vstream_status_reply(ngx_http_vstream_status_t *status,
-    ngx_http_vstream_survey_t *survey)
+                              ngx_http_vstream_survey_t *survey)
 {
     u_char                       *data;
     size_t                        size;
@@ -301,7 +303,7 @@ ngx_http_vstream_status_reply(ngx_http_vstream_status_t *status,
 
 static void
 ngx_http_vstream_status_finish(ngx_http_vstream_status_t *status,
-    ngx_http_vstream_survey_t *survey)
+                               ngx_http_vstream_survey_t *survey)
 {
     ngx_connection_t   *c;
     ngx_http_request_t *r;
@@ -310,18 +312,16 @@ ngx_http_vstream_status_finish(ngx_http_vstream_status_t *status,
     c = r->connection;
 
     ngx_http_vstream_status_cleanup(status);
-    ngx_http_finalize_request(r, ngx_http_vstream_status_reply(status,
-                                                               survey));
+    ngx_http_finalize_request(r, ngx_http_vstream_status_reply(status, survey));
     ngx_http_run_posted_requests(c);
 }
 
 
 static void
 ngx_http_vstream_status_survey_handler(ngx_http_vstream_survey_wait_t *wait,
-    ngx_http_vstream_survey_t *survey)
+                                       ngx_http_vstream_survey_t      *survey)
 {
-    ngx_http_vstream_status_finish((ngx_http_vstream_status_t *) wait,
-                                   survey);
+    ngx_http_vstream_status_finish((ngx_http_vstream_status_t *) wait, survey);
 }
 
 

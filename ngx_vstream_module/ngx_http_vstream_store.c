@@ -17,10 +17,10 @@
 
 
 #define NGX_HTTP_VSTREAM_STORE_TICK   250
-#define NGX_HTTP_VSTREAM_STORE_LINGER 1000 /* subscribed without a viewer */
-#define NGX_HTTP_VSTREAM_STORE_FORGET 2000 /* kept without a watch */
-#define NGX_HTTP_VSTREAM_STORE_REVIEW 5000 /* a live camera is looked up */
-#define NGX_HTTP_VSTREAM_STORE_ABSENT 4000 /* then it is withdrawn */
+#define NGX_HTTP_VSTREAM_STORE_LINGER 1000  /* subscribed without a viewer */
+#define NGX_HTTP_VSTREAM_STORE_FORGET 2000  /* kept without a watch */
+#define NGX_HTTP_VSTREAM_STORE_REVIEW 5000  /* a live camera is looked up */
+#define NGX_HTTP_VSTREAM_STORE_ABSENT 4000  /* then it is withdrawn */
 #define NGX_HTTP_VSTREAM_STORE_YIELD  10000 /* lower epochs, then believed */
 #define NGX_HTTP_VSTREAM_STORE_MAX    (2 * VSTREAM_CAMERAS_MAX)
 #define NGX_HTTP_VSTREAM_SURVEY_AGE   250
@@ -31,15 +31,14 @@ static void ngx_http_vstream_store_ready(void);
 static void ngx_http_vstream_store_subscriber_lost(ngx_uint_t connection);
 static void ngx_http_vstream_store_subscriber_ready(ngx_uint_t connection);
 static void ngx_http_vstream_store_subscribed(ngx_str_t *id);
-static void ngx_http_vstream_store_frame(ngx_str_t *id,
-    ngx_http_vstream_frame_t *frame);
+static void ngx_http_vstream_store_frame(ngx_str_t                *id,
+                                         ngx_http_vstream_frame_t *frame);
 static void ngx_http_vstream_store_drained(void);
 static void ngx_http_vstream_store_missed(ngx_http_vstream_camera_t *camera);
 static void ngx_http_vstream_store_looked_up(void *data, ngx_int_t known,
-    ngx_http_vstream_frame_t *frame);
+                                             ngx_http_vstream_frame_t *frame);
 static ngx_int_t ngx_http_vstream_store_survey_begin(void);
-static void ngx_http_vstream_store_surveyed(
-    ngx_http_vstream_survey_t *survey);
+static void ngx_http_vstream_store_surveyed(ngx_http_vstream_survey_t *survey);
 
 
 static const ngx_http_vstream_redis_events_t ngx_http_vstream_store_events = {
@@ -66,8 +65,8 @@ static ngx_uint_t                 ngx_http_vstream_store_surveying;
 
 
 ngx_int_t
-ngx_http_vstream_store_init(ngx_cycle_t *cycle,
-    ngx_http_vstream_main_conf_t *vmcf)
+ngx_http_vstream_store_init(ngx_cycle_t                  *cycle,
+                            ngx_http_vstream_main_conf_t *vmcf)
 {
     ngx_http_vstream_store_conf = vmcf;
 
@@ -115,8 +114,7 @@ static ngx_http_vstream_camera_t *
 ngx_http_vstream_store_find(ngx_str_t *id)
 {
     return (ngx_http_vstream_camera_t *) ngx_str_rbtree_lookup(
-        &ngx_http_vstream_store_tree, id,
-        ngx_murmur_hash2(id->data, id->len));
+        &ngx_http_vstream_store_tree, id, ngx_murmur_hash2(id->data, id->len));
 }
 
 
@@ -180,10 +178,9 @@ static void
 ngx_http_vstream_store_subscribe(ngx_http_vstream_camera_t *camera)
 {
     if (!camera->subscribed && camera->known && camera->live) {
-        camera->subscribed =
-            ngx_http_vstream_redis_subscribe(camera->connection,
-                                             &camera->node.str)
-            == NGX_OK;
+        camera->subscribed = ngx_http_vstream_redis_subscribe(
+                                 camera->connection, &camera->node.str)
+                             == NGX_OK;
     }
 }
 
@@ -194,7 +191,7 @@ ngx_http_vstream_store_subscribe(ngx_http_vstream_camera_t *camera)
  */
 static void
 ngx_http_vstream_store_tell(ngx_http_vstream_camera_t *camera,
-    ngx_http_vstream_event_t event, ngx_uint_t waiting)
+                            ngx_http_vstream_event_t event, ngx_uint_t waiting)
 {
     ngx_queue_t              *q;
     ngx_http_vstream_watch_t *watch;
@@ -220,12 +217,12 @@ ngx_http_vstream_store_tell(ngx_http_vstream_camera_t *camera,
 /* `frame` becomes the camera's newest picture, under a header of this moment. */
 static void
 ngx_http_vstream_store_hand_out(ngx_http_vstream_camera_t *camera,
-    ngx_http_vstream_frame_t *frame)
+                                ngx_http_vstream_frame_t  *frame)
 {
     ngx_http_vstream_part_t *part;
 
-    part = ngx_http_vstream_part_create(frame, &camera->node.str,
-                                        ngx_cycle->log);
+    part =
+        ngx_http_vstream_part_create(frame, &camera->node.str, ngx_cycle->log);
     if (part == NULL) {
         return;
     }
@@ -251,13 +248,12 @@ ngx_http_vstream_store_lookup(ngx_http_vstream_camera_t *camera)
 
 ngx_int_t
 ngx_http_vstream_store_watch(ngx_http_vstream_watch_t *watch, ngx_str_t *id,
-    ngx_uint_t live)
+                             ngx_uint_t live)
 {
     ngx_http_vstream_camera_t *camera;
 
     if (!ngx_http_vstream_redis_is_there()
-        && !ngx_http_vstream_redis_is_coming())
-    {
+        && !ngx_http_vstream_redis_is_coming()) {
         return NGX_DECLINED;
     }
 
@@ -334,7 +330,7 @@ ngx_http_vstream_store_unwatch(ngx_http_vstream_watch_t *watch)
 /* A still or a pushed frame: is it newer than what we have? */
 static ngx_uint_t
 ngx_http_vstream_store_is_newer(ngx_http_vstream_camera_t *camera,
-    ngx_http_vstream_frame_t *frame)
+                                ngx_http_vstream_frame_t  *frame)
 {
     ngx_http_vstream_frame_t *newest;
 
@@ -343,8 +339,7 @@ ngx_http_vstream_store_is_newer(ngx_http_vstream_camera_t *camera,
                             : NULL;
 
     if (newest == NULL
-        || vstream_frame_compare(&frame->info, &newest->info) > 0)
-    {
+        || vstream_frame_compare(&frame->info, &newest->info) > 0) {
         camera->refusing = 0;
         return 1;
     }
@@ -367,8 +362,7 @@ ngx_http_vstream_store_is_newer(ngx_http_vstream_camera_t *camera,
         return 0;
     }
 
-    if (ngx_current_msec - camera->refused_since
-        < NGX_HTTP_VSTREAM_STORE_YIELD)
+    if (ngx_current_msec - camera->refused_since < NGX_HTTP_VSTREAM_STORE_YIELD)
     {
         return 0;
     }
@@ -410,7 +404,7 @@ ngx_http_vstream_store_missed(ngx_http_vstream_camera_t *camera)
 
 static void
 ngx_http_vstream_store_looked_up(void *data, ngx_int_t known,
-    ngx_http_vstream_frame_t *frame)
+                                 ngx_http_vstream_frame_t *frame)
 {
     ngx_http_vstream_camera_t *camera;
 
@@ -435,8 +429,7 @@ ngx_http_vstream_store_looked_up(void *data, ngx_int_t known,
 
     if (!camera->known) {
         camera->known = 1;
-        camera->counter =
-            ngx_http_vstream_counters_camera(&camera->node.str);
+        camera->counter = ngx_http_vstream_counters_camera(&camera->node.str);
     }
 
     camera->missing = 0;
@@ -606,8 +599,7 @@ ngx_http_vstream_store_look_after(ngx_http_vstream_camera_t *camera)
         idle = now - camera->idle_since;
 
         if (idle >= NGX_HTTP_VSTREAM_STORE_FORGET
-            && ngx_queue_empty(&camera->watches))
-        {
+            && ngx_queue_empty(&camera->watches)) {
             ngx_http_vstream_store_forget(camera);
             return;
         }
@@ -629,9 +621,7 @@ ngx_http_vstream_store_look_after(ngx_http_vstream_camera_t *camera)
         ngx_http_vstream_store_lookup(camera);
     }
 
-    if (camera->part
-        && now - camera->handed_out >= NGX_HTTP_VSTREAM_REPEAT)
-    {
+    if (camera->part && now - camera->handed_out >= NGX_HTTP_VSTREAM_REPEAT) {
         frame = camera->part->frame;
         frame->refs++;
         ngx_http_vstream_store_hand_out(camera, frame);
@@ -672,8 +662,7 @@ ngx_http_vstream_store_survey_begin(void)
     }
 
     if (ngx_http_vstream_redis_survey(ngx_http_vstream_store_surveyed)
-        != NGX_OK)
-    {
+        != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -685,7 +674,7 @@ ngx_http_vstream_store_survey_begin(void)
 
 ngx_int_t
 ngx_http_vstream_store_survey(ngx_http_vstream_survey_wait_t *wait,
-    ngx_http_vstream_survey_t **survey)
+                              ngx_http_vstream_survey_t     **survey)
 {
     ngx_http_vstream_survey_t *last;
 

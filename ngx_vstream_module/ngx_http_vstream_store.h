@@ -30,32 +30,32 @@ typedef enum {
 typedef struct ngx_http_vstream_watch_s ngx_http_vstream_watch_t;
 
 typedef void (*ngx_http_vstream_watch_pt)(ngx_http_vstream_watch_t *watch,
-    ngx_http_vstream_event_t event);
+                                          ngx_http_vstream_event_t  event);
 
 /* A camera that somebody in this nginx worker watches, or did a moment ago. */
 typedef struct {
-    ngx_str_node_t           node; /* node.str is the id */
-    ngx_queue_t              queue;
-    ngx_queue_t              watches;
-    ngx_queue_t             *cursor; /* next watch of the pass under way */
-    ngx_http_vstream_part_t *part;   /* the newest; NULL: none yet */
-    ngx_http_vstream_frame_t *fresh; /* received, not yet handed out */
-    ngx_queue_t              fresh_queue;
-    ngx_uint_t               live; /* watches that want every frame */
-    ngx_uint_t               counter;
-    ngx_uint_t               connection; /* subscription's, by hash of id */
-    ngx_msec_t               handed_out; /* when part was */
-    ngx_msec_t               idle_since; /* no live watch is left since */
-    ngx_msec_t               looked_up;
-    ngx_msec_t               missing_since;
-    ngx_msec_t               refused_since; /* of frames of a lower epoch */
-    void                    *lookup;        /* in flight */
-    unsigned                 known : 1;
-    unsigned                 subscribed : 1; /* asked for */
-    unsigned                 confirmed : 1;  /* and granted */
-    unsigned                 missing : 1;    /* at the last lookup */
-    unsigned                 refusing : 1;
-    u_char                   id[VSTREAM_CAMERA_ID_MAX];
+    ngx_str_node_t            node; /* node.str is the id */
+    ngx_queue_t               queue;
+    ngx_queue_t               watches;
+    ngx_queue_t              *cursor; /* next watch of the pass under way */
+    ngx_http_vstream_part_t  *part;   /* the newest; NULL: none yet */
+    ngx_http_vstream_frame_t *fresh;  /* received, not yet handed out */
+    ngx_queue_t               fresh_queue;
+    ngx_uint_t                live; /* watches that want every frame */
+    ngx_uint_t                counter;
+    ngx_uint_t                connection; /* subscription's, by hash of id */
+    ngx_msec_t                handed_out; /* when part was */
+    ngx_msec_t                idle_since; /* no live watch is left since */
+    ngx_msec_t                looked_up;
+    ngx_msec_t                missing_since;
+    ngx_msec_t                refused_since; /* of frames of a lower epoch */
+    void                     *lookup;        /* in flight */
+    unsigned                  known : 1;
+    unsigned                  subscribed : 1; /* asked for */
+    unsigned                  confirmed : 1;  /* and granted */
+    unsigned                  missing : 1;    /* at the last lookup */
+    unsigned                  refusing : 1;
+    u_char                    id[VSTREAM_CAMERA_ID_MAX];
 } ngx_http_vstream_camera_t;
 
 struct ngx_http_vstream_watch_s {
@@ -68,9 +68,9 @@ struct ngx_http_vstream_watch_s {
 };
 
 
-ngx_int_t ngx_http_vstream_store_init(ngx_cycle_t *cycle,
-    ngx_http_vstream_main_conf_t *vmcf);
-void ngx_http_vstream_store_exit(void);
+ngx_int_t ngx_http_vstream_store_init(ngx_cycle_t                  *cycle,
+                                      ngx_http_vstream_main_conf_t *vmcf);
+void      ngx_http_vstream_store_exit(void);
 
 /* False while storage does not answer. */
 ngx_uint_t ngx_http_vstream_store_is_there(void);
@@ -87,7 +87,7 @@ ngx_uint_t ngx_http_vstream_store_is_coming(void);
  * UNKNOWN or LOST.  NGX_DECLINED: storage is away now.  NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_vstream_store_watch(ngx_http_vstream_watch_t *watch,
-    ngx_str_t *id, ngx_uint_t live);
+                                       ngx_str_t *id, ngx_uint_t live);
 
 /* Asks for every frame from now on. */
 void ngx_http_vstream_store_make_live(ngx_http_vstream_watch_t *watch);
@@ -156,8 +156,8 @@ typedef struct {
 typedef struct ngx_http_vstream_survey_wait_s ngx_http_vstream_survey_wait_t;
 
 /* `survey` is borrowed for the call; NULL: storage went away. */
-typedef void (*ngx_http_vstream_survey_pt)(
-    ngx_http_vstream_survey_wait_t *wait, ngx_http_vstream_survey_t *survey);
+typedef void (*ngx_http_vstream_survey_pt)(ngx_http_vstream_survey_wait_t *wait,
+                                           ngx_http_vstream_survey_t *survey);
 
 struct ngx_http_vstream_survey_wait_s {
     ngx_queue_t                queue;
@@ -173,13 +173,12 @@ struct ngx_http_vstream_survey_wait_s {
  * never was a survey.  However many ask, one survey is taken at a time.
  */
 ngx_int_t ngx_http_vstream_store_survey(ngx_http_vstream_survey_wait_t *wait,
-    ngx_http_vstream_survey_t **survey);
+                                        ngx_http_vstream_survey_t     **survey);
 
 /* Whatever was found last, however long ago; NULL: nothing ever. */
 ngx_http_vstream_survey_t *ngx_http_vstream_store_survey_last(void);
 
-void ngx_http_vstream_store_survey_cancel(
-    ngx_http_vstream_survey_wait_t *wait);
+void ngx_http_vstream_store_survey_cancel(ngx_http_vstream_survey_wait_t *wait);
 
 
 #endif /* NGX_HTTP_VSTREAM_STORE_H */

@@ -31,7 +31,7 @@ typedef struct {
     ngx_http_vstream_viewer_t *viewer;
     ngx_uint_t                 stamp; /* of the part sent or passed over last */
     ngx_uint_t                 counter; /* of the camera, while counted */
-    int64_t                    due_us; /* when fps= lets the next one go */
+    int64_t                    due_us;  /* when fps= lets the next one go */
     ngx_str_t                  id;
     unsigned                   opened : 1;  /* the store has answered */
     unsigned                   unknown : 1; /* there is no such camera */
@@ -63,7 +63,7 @@ struct ngx_http_vstream_viewer_s {
     unsigned                        busy : 1;    /* what was sent is not gone */
     unsigned                        draining : 1; /* ends at drain_at */
     ngx_http_vstream_closed_t       reason;       /* why it ends */
-    ngx_uint_t                      next; /* lane whose turn it is */
+    ngx_uint_t                      next;         /* lane whose turn it is */
     ngx_uint_t                      nlanes;
     ngx_http_vstream_lane_t         lanes[];
 };
@@ -71,15 +71,13 @@ struct ngx_http_vstream_viewer_s {
 
 static ngx_int_t ngx_http_vstream_viewer_open(
     ngx_http_vstream_viewer_t *viewer);
-static void ngx_http_vstream_viewer_detach(
-    ngx_http_vstream_viewer_t *viewer);
+static void ngx_http_vstream_viewer_detach(ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_lane_close(ngx_http_vstream_lane_t *lane);
 static ngx_http_vstream_lane_t *ngx_http_vstream_viewer_closed_lane(
     ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_watch_handler(
     ngx_http_vstream_watch_t *watch, ngx_http_vstream_event_t event);
-static void ngx_http_vstream_viewer_advance(
-    ngx_http_vstream_viewer_t *viewer);
+static void ngx_http_vstream_viewer_advance(ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_send(ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_write_handler(ngx_http_request_t *r);
 static void ngx_http_vstream_viewer_timer_handler(ngx_event_t *ev);
@@ -88,8 +86,8 @@ static void ngx_http_vstream_viewer_release(void *data);
 static void ngx_http_vstream_viewers_drain(ngx_event_t *ev);
 
 
-static ngx_queue_t ngx_http_vstream_viewers;
-static ngx_event_t ngx_http_vstream_drain_timer;
+static ngx_queue_t      ngx_http_vstream_viewers;
+static ngx_event_t      ngx_http_vstream_drain_timer;
 static ngx_connection_t ngx_http_vstream_drain_nobody; /* for debug logs */
 
 
@@ -190,7 +188,7 @@ ngx_http_vstream_viewer_rate(ngx_http_vstream_viewer_t *viewer)
 
 ngx_int_t
 ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
-    ngx_uint_t nids)
+                              ngx_uint_t nids)
 {
     ngx_int_t                  rc;
     ngx_uint_t                 i;
@@ -199,8 +197,7 @@ ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
     ngx_http_vstream_viewer_t *viewer;
 
     viewer = ngx_pcalloc(r->pool, sizeof(ngx_http_vstream_viewer_t)
-                                      + nids
-                                            * sizeof(ngx_http_vstream_lane_t));
+                                      + nids * sizeof(ngx_http_vstream_lane_t));
     cleanup = ngx_http_cleanup_add(r, 0);
     pool_cleanup = ngx_pool_cleanup_add(r->pool, 0);
 
@@ -317,7 +314,7 @@ ngx_http_vstream_viewer_detach(ngx_http_vstream_viewer_t *viewer)
 /* Ends the request; the viewer must not be touched afterwards. */
 static void
 ngx_http_vstream_viewer_finalize(ngx_http_vstream_viewer_t *viewer,
-    ngx_int_t rc)
+                                 ngx_int_t                  rc)
 {
     ngx_http_vstream_viewer_detach(viewer);
     ngx_http_finalize_request(viewer->request, rc);
@@ -326,11 +323,10 @@ ngx_http_vstream_viewer_finalize(ngx_http_vstream_viewer_t *viewer,
 
 static void
 ngx_http_vstream_viewer_refuse(ngx_http_vstream_viewer_t *viewer,
-    ngx_uint_t status, const char *detail)
+                               ngx_uint_t status, const char *detail)
 {
     ngx_http_vstream_viewer_finalize(
-        viewer,
-        ngx_http_vstream_problem(viewer->request, status, detail));
+        viewer, ngx_http_vstream_problem(viewer->request, status, detail));
 }
 
 
@@ -415,8 +411,9 @@ ngx_http_vstream_viewer_send_header(ngx_http_vstream_viewer_t *viewer)
 
 /* Lends bytes to the output chain: two pieces, sent by one writev(). */
 static void
-ngx_http_vstream_viewer_lend(ngx_http_vstream_viewer_t *viewer,
-    u_char *first, size_t first_length, u_char *second, size_t second_length)
+ngx_http_vstream_viewer_lend(ngx_http_vstream_viewer_t *viewer, u_char *first,
+                             size_t first_length, u_char *second,
+                             size_t second_length)
 {
     ngx_uint_t i;
 
@@ -446,7 +443,7 @@ ngx_http_vstream_viewer_lend(ngx_http_vstream_viewer_t *viewer,
 /* NGX_OK: all has left; NGX_AGAIN: the rest waits for the socket. */
 static ngx_int_t
 ngx_http_vstream_viewer_output(ngx_http_vstream_viewer_t *viewer,
-    ngx_chain_t *chain)
+                               ngx_chain_t               *chain)
 {
     ngx_connection_t *c;
 
@@ -466,8 +463,7 @@ ngx_http_vstream_viewer_output(ngx_http_vstream_viewer_t *viewer,
     if (chain) {
         viewer->deadline = ngx_current_msec + viewer->conf->stall_timeout;
 
-        if ((ngx_msec_int_t) (viewer->timer.timer.key - viewer->deadline) > 0)
-        {
+        if ((ngx_msec_int_t) (viewer->timer.timer.key - viewer->deadline) > 0) {
             ngx_add_timer(&viewer->timer, viewer->conf->stall_timeout);
         }
     }
@@ -504,7 +500,7 @@ ngx_http_vstream_viewer_part_sent(ngx_http_vstream_viewer_t *viewer)
 /* Begins to send a part.  It must not be busy. */
 static ngx_int_t
 ngx_http_vstream_viewer_send_part(ngx_http_vstream_viewer_t *viewer,
-    ngx_http_vstream_part_t *part)
+                                  ngx_http_vstream_part_t   *part)
 {
     ngx_http_vstream_frame_t *frame;
 
@@ -518,9 +514,8 @@ ngx_http_vstream_viewer_send_part(ngx_http_vstream_viewer_t *viewer,
                                      ngx_http_vstream_advance.len);
 
     } else {
-        ngx_http_vstream_viewer_lend(viewer, part->header,
-                                     part->header_length, frame->data,
-                                     frame->length + 2);
+        ngx_http_vstream_viewer_lend(viewer, part->header, part->header_length,
+                                     frame->data, frame->length + 2);
     }
 
     return ngx_http_vstream_viewer_output(viewer, &viewer->chain[0]);
@@ -606,8 +601,8 @@ ngx_http_vstream_viewer_send(ngx_http_vstream_viewer_t *viewer)
 
         viewer->camera = lane->watch.camera->counter;
 
-        rc = ngx_http_vstream_viewer_send_part(viewer,
-                                               lane->watch.camera->part);
+        rc =
+            ngx_http_vstream_viewer_send_part(viewer, lane->watch.camera->part);
     }
 
     if (rc == NGX_ERROR) {
@@ -641,7 +636,7 @@ ngx_http_vstream_viewer_send_placeholder(ngx_http_vstream_viewer_t *viewer)
 /* From here on the client is answered with pictures. */
 static void
 ngx_http_vstream_viewer_begin(ngx_http_vstream_viewer_t *viewer,
-    ngx_uint_t placeholder)
+                              ngx_uint_t                 placeholder)
 {
     ngx_int_t  rc;
     ngx_uint_t i;
@@ -664,10 +659,9 @@ ngx_http_vstream_viewer_begin(ngx_http_vstream_viewer_t *viewer,
         return;
     }
 
-    ngx_add_timer(&viewer->timer,
-                  ngx_http_vstream_viewer_closed_lane(viewer)
-                      ? NGX_HTTP_VSTREAM_REOPEN
-                      : NGX_HTTP_VSTREAM_IDLE_LOOK);
+    ngx_add_timer(&viewer->timer, ngx_http_vstream_viewer_closed_lane(viewer)
+                                      ? NGX_HTTP_VSTREAM_REOPEN
+                                      : NGX_HTTP_VSTREAM_IDLE_LOOK);
 
     if (viewer->advance) {
         ngx_http_vstream_viewer_lend(viewer, ngx_http_vstream_advance.data,
@@ -815,7 +809,7 @@ ngx_http_vstream_lane_unknown(ngx_http_vstream_lane_t *lane)
 
 static void
 ngx_http_vstream_viewer_watch_handler(ngx_http_vstream_watch_t *watch,
-    ngx_http_vstream_event_t event)
+                                      ngx_http_vstream_event_t  event)
 {
     ngx_connection_t          *c;
     ngx_http_vstream_lane_t   *lane;
@@ -828,7 +822,6 @@ ngx_http_vstream_viewer_watch_handler(ngx_http_vstream_watch_t *watch,
     lane->opened = 1;
 
     switch (event) {
-
     case NGX_HTTP_VSTREAM_LOST:
         ngx_http_vstream_lane_close(lane);
 
@@ -980,7 +973,6 @@ ngx_http_vstream_viewer_timer_handler(ngx_event_t *ev)
     c = viewer->request->connection;
 
     switch (viewer->state) {
-
     case NGX_HTTP_VSTREAM_OPENING:
         ngx_http_vstream_viewer_unanswered(viewer);
         break;
@@ -1011,8 +1003,7 @@ ngx_http_vstream_viewer_timer_handler(ngx_event_t *ev)
 
         if (lane
             && ngx_http_vstream_store_watch(&lane->watch, &lane->id, 1)
-                   == NGX_OK)
-        {
+                   == NGX_OK) {
             ngx_http_vstream_viewer_watch_handler(&lane->watch,
                                                   NGX_HTTP_VSTREAM_KNOWN);
             return;

@@ -22,7 +22,7 @@
  * those are left out.  Returns what the content handler is to return.
  */
 ngx_int_t ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
-    ngx_uint_t nids);
+                                        ngx_uint_t nids);
 
 /* In a draining worker: ends viewers between two parts, spread over time. */
 ngx_int_t ngx_http_vstream_viewers_init(ngx_cycle_t *cycle);

@@ -15,9 +15,9 @@
 static ngx_int_t
 ngx_http_vstream_wall_split(ngx_str_t *list, ngx_str_t *ids)
 {
-    u_char     *p, *end, *comma;
-    ngx_str_t   id;
-    ngx_uint_t  i, n;
+    u_char    *p, *end, *comma;
+    ngx_str_t  id;
+    ngx_uint_t i, n;
 
     n = 0;
     end = list->data + list->len;
@@ -31,16 +31,14 @@ ngx_http_vstream_wall_split(ngx_str_t *list, ngx_str_t *ids)
         id.data = p;
         id.len = (size_t) (comma - p);
 
-        if (vstream_camera_id_check(ngx_http_vstream_slice(&id))
-            != VSTREAM_OK)
+        if (vstream_camera_id_check(ngx_http_vstream_slice(&id)) != VSTREAM_OK)
         {
             return NGX_ERROR;
         }
 
         for (i = 0; i < n; i++) {
             if (ids[i].len == id.len
-                && ngx_memcmp(ids[i].data, id.data, id.len) == 0)
-            {
+                && ngx_memcmp(ids[i].data, id.data, id.len) == 0) {
                 break;
             }
         }

@@ -49,9 +49,8 @@ header_of_placeholder(void **state)
     (void) state;
 
     vstream_writer_init(&w, buffer, sizeof(buffer));
-    vstream_multipart_header_write(&w, VSTREAM_SLICE("b0"),
-                                   VSTREAM_SLICE("street"), &placeholder, 7,
-                                   99);
+    vstream_multipart_header_write(
+        &w, VSTREAM_SLICE("b0"), VSTREAM_SLICE("street"), &placeholder, 7, 99);
 
     unit_assert_slice(vstream_writer_slice(&w), "--b0\r\n"
                                                 "Content-Type: image/jpeg\r\n"
