@@ -22,7 +22,7 @@
 #include "vsw_link.h"
 #include "vsw_spawner.h"
 
-#define VSW_PROCESS_SILENT_MS  2500  /* of counts that are due every 250 ms */
+#define VSW_PROCESS_SILENT_MS  2000  /* of counts that are due every 250 ms */
 #define VSW_PROCESS_MUTE_MS    10000 /* until its first word */
 #define VSW_PROCESS_STOP_MS    1000  /* to end by itself when the link closes */
 #define VSW_PROCESS_REASON_MAX 32

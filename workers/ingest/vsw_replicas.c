@@ -380,8 +380,9 @@ vsw_replicas_other(vsw_replicas_t *replicas, const char *name,
         other->max = vsw_replicas_number(json, "max");
         other->load_milli = vsw_replicas_number(json, "load_milli");
         other->closed = json_is_true(json_object_get(json, "closed"));
-        other->held = vsw_replicas_number(json, "held");
-        other->counted = other->held;
+        other->announced = vsw_replicas_number(json, "held");
+        other->held = other->announced;
+        other->counted = other->announced;
         replicas->count++;
 
         epoch = json_integer_value(json_object_get(json, "highest_epoch"));
@@ -658,7 +659,7 @@ vsw_replicas_hand_over(vsw_replicas_t *replicas, int64_t now_ms)
 {
     vsw_share_t   shares[VSW_REPLICAS_MAX];
     vsw_camera_t *camera;
-    size_t        count;
+    size_t        i, count;
 
     if (replicas->free_cameras > 0 || replicas->count < 2
         || now_ms < replicas->hand_over_ms || now_ms < replicas->hold_off_ms)
@@ -668,6 +669,12 @@ vsw_replicas_hand_over(vsw_replicas_t *replicas, int64_t now_ms)
 
     replicas->hand_over_ms = now_ms + VSW_REPLICAS_HAND_OVER_MS;
     count = vsw_replicas_shares(replicas, shares);
+
+    /* One that holds less than it says leaves, or has died a moment ago. */
+    for (i = 1; i < count; i++) {
+        shares[i].closed |=
+            replicas->list[i].held < replicas->list[i].announced;
+    }
 
     if (!vsw_shares_has_surplus(shares, count, 0)) {
         return;

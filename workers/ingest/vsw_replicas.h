@@ -21,8 +21,8 @@
 
 #define VSW_REPLICAS_MAX          128
 #define VSW_REPLICAS_ANNOUNCE_MS  500
-#define VSW_REPLICAS_POLL_MS      120
-#define VSW_REPLICAS_RANK_MS      150 /* longer than between two polls */
+#define VSW_REPLICAS_POLL_MS      100
+#define VSW_REPLICAS_RANK_MS      250 /* the first in line has seen it by then */
 #define VSW_REPLICAS_HAND_OVER_MS 1000
 #define VSW_REPLICAS_SETTLE_MS    900 /* after start: see who is there */
 #define VSW_REPLICAS_HURRY_MS     150 /* announced this often while holding off */
@@ -36,9 +36,10 @@ typedef struct {
     char     owner[VSW_LEASE_OWNER_MAX]; /* of its leases */
     uint32_t max;
     uint32_t load_milli;
-    bool     closed;  /* takes nothing now: it holds off, or leaves */
-    uint32_t held;    /* leases, by the last poll */
-    uint32_t counted; /* leases, by the poll under way */
+    bool     closed;    /* takes nothing now: it holds off, or leaves */
+    uint32_t announced; /* leases, as it says */
+    uint32_t held;      /* leases, by the last poll */
+    uint32_t counted;   /* leases, by the poll under way */
 } vsw_replica_t;
 
 typedef struct {

@@ -18,7 +18,7 @@
 
 #define VSW_SHARES_BUSY_MILLI   800 /* load per core where a host is busy */
 #define VSW_SHARES_PENALTY_MAX  2000
-#define VSW_SHARES_CLOSED_RANKS 6
+#define VSW_SHARES_CLOSED_RANKS 4
 #define VSW_SHARES_NEVER        SIZE_MAX
 #define VSW_SHARES_MOVE_MILLI   1500 /* least difference worth a move */
 
