@@ -57,7 +57,7 @@ Vstream::Load->view($nginx, $path, count => 50, seconds => 1)->result;
 
 for my $kind ([ 'HTTP/1.1', $small, 0, 16 ], [ 'TLS', $tls, 1, 96 ]) {
     my ($name, $port, $with_tls, $limit) = @$kind;
-    my $count = $with_tls ? 50 : 200;
+    my $count = $with_tls ? 50 : $ENV{VSTREAM_SOAK} ? 1000 : 200;
     my $healthy = healthy(4);
     my $before = stalled();
     my $memory = Vstream::Load::memory($worker);

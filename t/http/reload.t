@@ -84,14 +84,16 @@ sub slurp ($path) {
 }
 
 {
-    my $reloads = $ENV{VSTREAM_SOAK} ? 1000 : 20;
+    my $soak = $ENV{VSTREAM_SOAK};
+    my $reloads = $soak ? $soak > 1 ? $soak : 1000 : 20;
     my $seconds = $reloads * 0.6 + 8;
     my $nginx = start(main => 'worker_shutdown_timeout 30s;');
     my @viewers = (
-        Vstream::Load->view($nginx, '/live/gate/stream.mjpg', count => 60,
-            seconds => $seconds, back => 1),
-        Vstream::Load->view($nginx, '/live/yard/stream.mjpg', count => 20,
-            seconds => $seconds, back => 1, tls => 1),
+        Vstream::Load->view($nginx, '/live/gate/stream.mjpg',
+            count => $soak ? 150 : 60, seconds => $seconds, back => 1),
+        Vstream::Load->view($nginx, '/live/yard/stream.mjpg',
+            count => $soak ? 50 : 20, seconds => $seconds, back => 1,
+            tls => 1),
     );
     my $asked = ask($nginx, '/live/gate/frame.jpg', '/api/v1/cameras',
         '/health', '/live/yard/frame.jpg', '/ready');
