@@ -236,11 +236,21 @@ sub _data ($self, $stream, $id, $payload) {
     $stream->{body} .= $payload if $stream;
     $self->{data} += length $payload;
 
-    return if $self->{manual} || length $payload == 0;
+    return if $self->{manual};
 
-    $self->grant(0, length $payload);
-    $self->grant($id, length $payload)
+    $self->_owe($self, 0, 65535, length $payload);
+    $self->_owe($stream, $id, $self->{window}, length $payload)
         if $stream && !defined $stream->{reset};
+}
+
+# Grants again what was read, once it is a good part of the window.
+sub _owe ($self, $of, $id, $window, $bytes) {
+    $of->{owed} += $bytes;
+
+    if ($of->{owed} > $window / 2) {
+        $self->grant($id, $of->{owed});
+        $of->{owed} = 0;
+    }
 }
 
 sub _integer ($block, $bits) {
