@@ -135,6 +135,38 @@ subtest 'Redis dies and comes back empty' => sub {
 };
 
 
+subtest 'Redis is emptied while it runs' => sub {
+    my $before = cameras();
+
+    $redis->command('FLUSHALL');
+    all_stream('status is there again');
+    cmp_ok camera_status($redis, $_)->{epoch}, '>', $before->{$_}{epoch},
+        "$_: epoch has risen" for @ids;
+    declare_all();
+    sleep 3;
+    undisturbed('emptied', $before);
+};
+
+
+subtest 'Redis cuts all connections' => sub {
+    my $before = cameras();
+
+    for my $n (1 .. 5) {
+        $redis->command('CLIENT', 'KILL', 'TYPE', $_, 'SKIPME', 'yes')
+            for qw(normal pubsub);
+        ok wait_for(sub { 2 == grep { $_->get('/ready')->{status} == 200 }
+            @replicas }, patience()), "connected again $n";
+    }
+
+    my $subscriber = Vstream::Subscriber->new($redis, 'street-1');
+    ok $subscriber->frame(patience()), 'pictures are pushed';
+    $subscriber->close;
+    undisturbed('cut', $before);
+    is_deeply { map { $_ => cameras()->{$_}{epoch} } @ids },
+        { map { $_ => $before->{$_}{epoch} } @ids }, 'under the same epoch';
+};
+
+
 subtest 'Redis is full' => sub {
     my $before = cameras();
     my $dropped = camera_status($redis, 'street-1')->{frames_dropped};
