@@ -94,6 +94,14 @@ start_mjpeg() {
 }
 
 
+# Until the server of camera $1 listens, so that the first dial finds it.
+camera_wait() {
+    local port=PORT_${1^^}
+
+    port_wait "${!port}"
+}
+
+
 # Starts the cameras that have become ready and declares them; 0 when there
 # were any.
 cameras_join() {
@@ -104,7 +112,10 @@ cameras_join() {
         camera_is_ready "$camera" || continue
 
         case $camera in
-            street | portraits | mjpeg) "start_$camera" ;;
+            street | portraits | mjpeg)
+                "start_$camera"
+                camera_wait "$camera"
+                ;;
         esac
         new+=" $camera"
     done

@@ -83,13 +83,31 @@ process_end() {
 }
 
 
+# The inode of the socket that listens on port $1; nothing where none does.
+port_inode() {
+    awk -v port="$(printf ':%04X' "$1")" \
+        '$2 ~ port "$" && $4 == "0A" { print $10; exit }' \
+        /proc/net/tcp /proc/net/tcp6 2> /dev/null
+}
+
+
+# port_wait PORT: until something listens there, at most 5 s.
+port_wait() {
+    local i
+
+    for ((i = 0; i < 100; i++)); do
+        [ -z "$(port_inode "$1")" ] || return 0
+        sleep 0.05
+    done
+    return 1
+}
+
+
 # port_owner PORT: who listens there; nothing where nobody does.
 port_owner() {
     local inode pid
 
-    inode=$(awk -v port="$(printf ':%04X' "$1")" \
-        '$2 ~ port "$" && $4 == "0A" { print $10; exit }' \
-        /proc/net/tcp /proc/net/tcp6 2> /dev/null)
+    inode=$(port_inode "$1")
     [ -n "$inode" ] || return 0
 
     for pid in /proc/[0-9]*; do
@@ -108,7 +126,7 @@ port_owner() {
 port_free() {
     local port=$((20000 + PORT * 8 % 12000 + $1))
 
-    while [ -n "$(port_owner $port)" ]; do
+    while [ -n "$(port_inode $port)" ]; do
         port=$((20000 + (port - 20000 + 8) % 12000))
     done
     echo $port
