@@ -287,6 +287,23 @@ subtest 'the spawner hangs' => sub {
 };
 
 
+subtest 'the spawner hangs, and cameras are to be started' => sub {
+    my $before = $ingest->overview;
+    my @new = map { "new$_" } 1 .. 4;
+
+    $ingest->expect(qr/camera process could not be started/);
+    kill 'STOP', $before->{spawner};
+    declare($redis, $_, 'test:', width => 160, fps => 5) for @new;
+    camera_is($redis, $_, "$_ streams", state => 'streaming') for @new;
+    camera_is($redis, $_->{id}, "$_->{id} streams", state => 'streaming',
+        epoch => $_->{epoch}) for @{ $before->{cameras} };
+    unlike $ingest->log, qr/"to":"suspended"/, 'no lease was suspended';
+    withdraw($redis, @new);
+    ok wait_for(sub { !grep { $ingest->camera($_) } @new }, patience()),
+        'and they go again';
+};
+
+
 subtest 'a camera process crashes again and again' => sub {
     for my $n (1 .. 5) {
         my $pid;

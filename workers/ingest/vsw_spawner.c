@@ -39,7 +39,12 @@
 #define VSW_SPAWNER_CONTROL_FD 3
 #define VSW_SPAWNER_DEATHS_FD  4
 
-#define VSW_SPAWNER_START_MS 2000
+/*
+ * A spawner that hangs holds up all that the supervisor does: together these
+ * are far below the time that a lease lets it publish unanswered.
+ */
+#define VSW_SPAWNER_START_MS 400
+#define VSW_SPAWNER_END_MS   300
 
 #define VSW_CAMERA_MEMORY_MAX ((rlim_t) 1024 * 1024 * 1024)
 #define VSW_CAMERA_FILES_MAX  32
@@ -65,8 +70,8 @@ typedef struct {
 } vsw_spawner_request_t;
 
 typedef struct {
-    uint32_t serial;
-    pid_t    pid; /* -1: error says why */
+    uint32_t serial; /* 0: the spawner is ready */
+    pid_t    pid;    /* -1: error says why */
     int      error;
 } vsw_spawner_reply_t;
 
@@ -75,6 +80,7 @@ struct vsw_spawner_s {
     int      deaths;
     pid_t    pid;
     uint32_t serial; /* of the newest request */
+    bool     ready;
 };
 
 /* What the spawner's own process knows. */
@@ -188,14 +194,14 @@ vsw_spawner_create(void)
 }
 
 
-/* Reaps the spawner, which ends by itself, or is ended after a second. */
+/* Reaps the spawner, which ends by itself, or is ended. */
 static void
 vsw_spawner_reap(pid_t pid)
 {
     int             tries;
     struct timespec pause = { 0, 10 * 1000 * 1000 };
 
-    for (tries = 0; tries < 100; tries++) {
+    for (tries = 0; tries < VSW_SPAWNER_END_MS / 10; tries++) {
         if (waitpid(pid, NULL, WNOHANG) != 0) {
             return;
         }
@@ -244,7 +250,7 @@ vsw_spawner_pid(const vsw_spawner_t *spawner)
 }
 
 
-/* Sends a request, with `fd` unless it is -1. */
+/* Sends a request, with `fd` unless it is -1.  Never blocks. */
 static int
 vsw_spawner_request_send(vsw_spawner_t               *spawner,
                          const vsw_spawner_request_t *request, int fd)
@@ -274,10 +280,29 @@ vsw_spawner_request_send(vsw_spawner_t               *spawner,
     }
 
     do {
-        n = sendmsg(spawner->control, &msg, MSG_NOSIGNAL);
+        n = sendmsg(spawner->control, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (n == -1 && errno == EINTR);
 
+    if (n == -1 && errno == EAGAIN) {
+        errno = ETIMEDOUT; /* it has not read for long */
+    }
+
     return n == -1 ? VSTREAM_ERROR : VSTREAM_OK;
+}
+
+
+bool
+vsw_spawner_is_ready(vsw_spawner_t *spawner)
+{
+    vsw_spawner_reply_t reply;
+
+    if (!spawner->ready) {
+        spawner->ready =
+            recv(spawner->control, &reply, sizeof(reply), MSG_DONTWAIT)
+            == sizeof(reply);
+    }
+
+    return spawner->ready;
 }
 
 
@@ -289,7 +314,8 @@ vsw_spawner_reply_read(vsw_spawner_t *spawner, vsw_spawner_reply_t *reply)
     struct pollfd pfd = { .fd = spawner->control, .events = POLLIN };
 
     do {
-        n = poll(&pfd, 1, VSW_SPAWNER_START_MS);
+        n = poll(&pfd, 1,
+                 spawner->ready ? VSW_SPAWNER_START_MS : VSW_SPAWNER_READY_MS);
 
         if (n == 0) {
             errno = ETIMEDOUT;
@@ -305,6 +331,8 @@ vsw_spawner_reply_read(vsw_spawner_t *spawner, vsw_spawner_reply_t *reply)
             errno = EPIPE;
             return VSTREAM_ERROR;
         }
+
+        spawner->ready = true;
 
     } while (n == -1 || reply->serial != spawner->serial);
 
@@ -682,6 +710,7 @@ _Noreturn void
 vsw_spawner_run(int argc, char **argv)
 {
     struct pollfd         pfds[2];
+    vsw_spawner_reply_t   ready = { .serial = 0 };
     vsw_spawner_process_t p;
     static char          *empty[] = { NULL };
 
@@ -696,6 +725,7 @@ vsw_spawner_run(int argc, char **argv)
     }
 
     vsw_camera_process_preload();
+    (void) send(VSW_SPAWNER_CONTROL_FD, &ready, sizeof(ready), MSG_NOSIGNAL);
 
     pfds[0] =
         (struct pollfd) { .fd = VSW_SPAWNER_CONTROL_FD, .events = POLLIN };

@@ -15,6 +15,9 @@
 #include <sys/types.h>
 
 
+#define VSW_SPAWNER_READY_MS 10000 /* a new one that takes longer hangs */
+
+
 typedef struct vsw_spawner_s vsw_spawner_t;
 
 /* A camera process ended.  `status` is as waitpid(2) gives it. */
@@ -34,11 +37,15 @@ void           vsw_spawner_destroy(vsw_spawner_t *spawner); /* accepts NULL */
 int   vsw_spawner_fd(const vsw_spawner_t *spawner);
 pid_t vsw_spawner_pid(const vsw_spawner_t *spawner);
 
+/* It has loaded what it needs, and answers at once from now on. */
+bool vsw_spawner_is_ready(vsw_spawner_t *spawner);
+
 /*
  * Forks a camera process on `link_fd` (which the caller keeps and closes).
  * `id` becomes its title.  Returns its pid, or -1 (errno: EPIPE, the spawner
- * is gone; others, the fork failed).  Blocks for the fork, about 1 ms; 2 s at
- * most.
+ * is gone; ETIMEDOUT, it hangs; others, the fork failed).  Blocks for the
+ * fork, about 1 ms; 0.4 s at most, but VSW_SPAWNER_READY_MS where the spawner
+ * is not ready.
  */
 pid_t vsw_spawner_start(vsw_spawner_t *spawner, const char *id, int link_fd);
 

@@ -35,6 +35,8 @@ static void vsw_supervisor_slept(vsw_supervisor_t *supervisor, int64_t now_ms);
 static void vsw_supervisor_housekeeping(vsw_supervisor_t *supervisor,
                                         int64_t           now_ms);
 static void vsw_supervisor_spawn(vsw_supervisor_t *supervisor, int64_t now_ms);
+static bool vsw_supervisor_is_in_vain(const vsw_supervisor_t *supervisor,
+                                      int64_t                 now_ms);
 static void vsw_supervisor_unspawn(vsw_supervisor_t *supervisor);
 static void vsw_supervisor_on_death(struct ev_loop *loop, ev_io *io,
                                     int events);
@@ -292,7 +294,8 @@ vsw_supervisor_on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 
     vsw_cameras_sweep(&supervisor->cameras);
 
-    if (supervisor->env.spawner_lost) {
+    if (supervisor->env.spawner_lost
+        || vsw_supervisor_is_in_vain(supervisor, now)) {
         supervisor->env.spawner_lost = false;
         vsw_supervisor_unspawn(supervisor);
     }
@@ -378,6 +381,16 @@ vsw_supervisor_spawn(vsw_supervisor_t *supervisor, int64_t now_ms)
                vsw_spawner_fd(env->spawner), EV_READ);
     supervisor->deaths.data = supervisor;
     ev_io_start(supervisor->loop, &supervisor->deaths);
+}
+
+
+/* The spawner has not become ready, and will not. */
+static bool
+vsw_supervisor_is_in_vain(const vsw_supervisor_t *supervisor, int64_t now_ms)
+{
+    return supervisor->env.spawner != NULL
+           && now_ms - supervisor->spawn_ms > VSW_SPAWNER_READY_MS
+           && !vsw_spawner_is_ready(supervisor->env.spawner);
 }
 
 
