@@ -134,6 +134,7 @@ vsw_camera_withdraw(vsw_camera_t *camera)
     vsw_log(VSW_LOG_INFO, "camera withdrawn",
             VSW_LOG_TEXT("camera", camera->id));
 
+    /* One that is being taken is given back when we know whether it is ours. */
     if (vsw_lease_is_ours(&camera->lease)) {
         vsw_camera_trim(camera);
         vsw_camera_release(camera, "withdrawn");
@@ -294,8 +295,11 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
     vsw_camera_env_t *env = camera->env;
     const char       *reason;
     char              detail[VSW_CREDENTIAL_DETAIL];
+    int               error;
 
-    if (env->spawner == NULL || camera->desired == NULL) {
+    if (env->spawner == NULL || env->spawner_lost
+        || !vsw_spawner_is_ready(env->spawner) || camera->desired == NULL)
+    {
         return; /* in a moment */
     }
 
@@ -313,10 +317,11 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
                           (size_t) env->config->limits.camera_memory_mb << 20)
         != 0)
     {
+        error = errno;
+        env->spawner_lost |= error == EPIPE || error == ETIMEDOUT;
         vsw_log(VSW_LOG_ERROR, "camera process could not be started",
                 VSW_LOG_TEXT("camera", camera->id),
-                VSW_LOG_TEXT("error", strerror(errno)));
-        env->spawner_lost = errno == EPIPE || errno == ETIMEDOUT;
+                VSW_LOG_TEXT("error", strerror(error)));
         camera->start_ms = now_ms + VSW_BACKOFF_NETWORK_MS;
         return;
     }
@@ -375,6 +380,7 @@ vsw_camera_let_go(vsw_camera_t *camera)
 }
 
 
+/* Over `media`, lest a still that is on its way comes after it. */
 static void
 vsw_camera_trim(vsw_camera_t *camera)
 {
@@ -386,7 +392,7 @@ vsw_camera_trim(vsw_camera_t *camera)
     vsw_args_key(&args, env->office.prefix, VSTREAM_KEY_STILL, camera->id);
     vsw_args_text(&args, "MAXLEN");
     vsw_args_text(&args, "0");
-    (void) vsw_args_send(&args, env->control, NULL, NULL, NULL);
+    (void) vsw_args_send(&args, env->media, NULL, NULL, NULL);
 }
 
 
@@ -416,6 +422,12 @@ vsw_camera_held(void *data)
 
     camera->free_ms = 0;
     camera->take_ms = 0;
+
+    if (camera->withdrawn) {
+        vsw_camera_trim(camera);
+        vsw_camera_release(camera, "withdrawn");
+        return;
+    }
 
     if (camera->state != VSW_CAMERA_IDLE) {
         return; /* it was only suspended: everything goes on */
