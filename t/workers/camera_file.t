@@ -199,6 +199,25 @@ subtest 'a size that changes' => sub {
     cmp_ok scalar($camera->events('STREAM')), '>=', 3, 'and told';
 };
 
+subtest 'a hole in the recording' => sub {
+    my $clip = clip('hole.mp4', qw(-f lavfi -i
+        testsrc2=size=320x240:rate=20:duration=2), '-vf',
+        'setpts=PTS+gte(N\,20)*6/TB', qw(-vsync vfr), @x264, qw(-g 20 -bf 0));
+    my $camera = play($clip, seconds => 6, watch => 0);
+
+    is $camera->reason, '', 'is no stall';
+    cmp_ok abs($camera->live - 115), '<=', 10,
+        'and not waited for: ' . $camera->live;
+
+    # slow on purpose
+    $clip = clip('slow.mp4', qw(-f lavfi -i
+        testsrc2=size=320x240:rate=1/2:duration=8), @x264, qw(-g 1));
+    $camera = play($clip, seconds => 7, watch => 0);
+    is $camera->reason, '', 'a slow one is no stall';
+    cmp_ok abs($camera->live - 4), '<=', 1, 'and keeps its pace: '
+        . $camera->live;
+};
+
 subtest 'damaged files' => sub {
     my $path = clip('plain.mp4');
     my $cut = "$folder/cut.mp4";
@@ -227,6 +246,39 @@ subtest 'damaged files' => sub {
     system 'head -c 60000 ' . clip('raw.h264') . " > $raw";
     my $camera = play($raw, %root, watch => 0);
     cmp_ok scalar($camera->live), '>', 20, 'a stream that is cut off loops';
+};
+
+subtest 'files that name others' => sub {
+    my $path = clip('plain.mp4');
+    my $relative = $path =~ s{^/}{}r; # safe to concat
+    my %files = (
+        'list.mp4' => "ffconcat version 1.0\nfile $relative\n",
+        'dash.mp4' => '<?xml version="1.0"?><MPD '
+            . 'xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+            . 'mediaPresentationDuration="PT10S" profiles='
+            . '"urn:mpeg:dash:profile:isoff-on-demand:2011"><Period>'
+            . '<AdaptationSet mimeType="video/mp4"><Representation id="1" '
+            . "bandwidth=\"1000\"><BaseURL>file://$path</BaseURL>"
+            . '</Representation></AdaptationSet></Period></MPD>',
+        'hls.mp4' => "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n"
+            . "file://$path\n",
+        'udp.sdp' => "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\n"
+            . "c=IN IP4 127.0.0.1\nt=0 0\nm=video 16890 RTP/AVP 96\n"
+            . "a=rtpmap:96 H264/90000\n",
+    );
+
+    chdir '/';
+
+    for (sort keys %files) {
+        my $camera = play(write_file($_, $files{$_}), seconds => 2,
+            configure => { file_roots => $folder });
+
+        is $camera->reason, 'protocol_error', "$_ is not followed";
+        is scalar($camera->frames), 0, "$_: no picture";
+        like $camera->detail, qr/other files are not played/, "$_: says why";
+    }
+
+    chdir "$FindBin::Bin/../..";
 };
 
 subtest 'folders that may be read' => sub {

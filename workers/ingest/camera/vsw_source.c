@@ -3,6 +3,7 @@
  * reads over a network.
  */
 
+#include <errno.h>
 #include <string.h>
 
 #include <libavcodec/avcodec.h>
@@ -21,29 +22,46 @@
 #define VSW_CLOSE_US 100000
 
 static const char *const vsw_rtsp_options[] = {
-    "rtsp_transport", "tcp", "allowed_media_types", "video", "user_agent",
-    VSW_USER_AGENT,   NULL,
-};
-
-static const char *const vsw_http_options[] = {
+    "rtsp_transport",
+    "tcp",
+    "allowed_media_types",
+    "video",
     "user_agent",
     VSW_USER_AGENT,
+    "format_whitelist",
+    "rtsp",
     NULL,
 };
 
+static const char *const vsw_http_options[] = {
+    "user_agent", VSW_USER_AGENT, "format_whitelist", "mpjpeg", NULL,
+};
+
 static const char *const vsw_https_options[] = {
-    "user_agent", VSW_USER_AGENT, "tls_verify", "1", NULL,
+    "user_agent",       VSW_USER_AGENT, "tls_verify", "1",
+    "format_whitelist", "mpjpeg",       NULL,
+};
+
+/*
+ * Recordings that hold their own pictures.  A demuxer that opens what its
+ * file names (concat, dash, hls, sdp, ...) must never stand here.
+ */
+static const char *const vsw_file_options[] = {
+    "format_whitelist",
+    "mov,matroska,mpegts,mpeg,avi,flv,ivf,ogg,dhav,"
+    "h264,hevc,m4v,mpegvideo,mjpeg,mpjpeg",
+    NULL,
 };
 
 static const vsw_scheme_t vsw_schemes[] = {
     { "rtsp", vsw_source_rtsp_open, vsw_source_rtsp_read, vsw_source_rtsp_close,
-      "rtsp", "rtsp,rtp,tcp", vsw_rtsp_options },
+      "rtsp", "tcp", vsw_rtsp_options },
     { "http", vsw_source_net_open, vsw_source_net_read, vsw_source_net_close,
-      "mpjpeg", "http,https,tls,tcp", vsw_http_options },
+      "mpjpeg", "http,tls,tcp", vsw_http_options },
     { "https", vsw_source_net_open, vsw_source_net_read, vsw_source_net_close,
-      "mpjpeg", "http,https,tls,tcp", vsw_https_options },
+      "mpjpeg", "https,tls,tcp", vsw_https_options },
     { "file", vsw_source_file_open, vsw_source_file_read, vsw_source_file_close,
-      NULL, NULL, NULL },
+      NULL, "", vsw_file_options },
     { "test", vsw_source_test_open, vsw_source_test_read, vsw_source_test_close,
       NULL, NULL, NULL },
 };
@@ -280,14 +298,8 @@ vsw_source_packet_read(vsw_source_t *source, AVPacket *packet)
 }
 
 
-/* Network sources. */
-
-
-/*
- * Options for the demuxer and its protocol.  VSTREAM_ERROR: out of memory.
- */
-static int
-vsw_source_net_options(const vsw_source_t *source, AVDictionary **options)
+int
+vsw_source_options(const vsw_source_t *source, AVDictionary **options)
 {
     const char *const *o = source->scheme->options;
 
@@ -303,6 +315,9 @@ vsw_source_net_options(const vsw_source_t *source, AVDictionary **options)
                ? VSTREAM_ERROR
                : VSTREAM_OK;
 }
+
+
+/* Network sources. */
 
 
 /*
@@ -336,7 +351,9 @@ vsw_source_net_explain(int av_error, vsw_failure_t *failure)
     char address[VSW_DIAL_TEXT_MAX];
     char last[VSW_MEDIA_LOG_TEXT_MAX];
 
-    if (vsw_dial_has_refused(address)) {
+    if ((av_error == AVERROR(EACCES) || av_error == AVERROR(EIO))
+        && vsw_dial_has_refused(address))
+    {
         vsw_failure_set(failure, VSTREAM_REASON_SOURCE_DENIED,
                         "the source leads to %s, where cameras may not be: "
                         "if it is one, add its network to sources.allow of "
@@ -379,7 +396,7 @@ vsw_source_net_open(vsw_source_t *source, vsw_failure_t *failure)
     source->format = avformat_alloc_context();
 
     if (format == NULL || source->format == NULL
-        || vsw_source_net_options(source, &options) != VSTREAM_OK)
+        || vsw_source_options(source, &options) != VSTREAM_OK)
     {
         av_dict_free(&options);
         vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");

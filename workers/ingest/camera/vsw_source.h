@@ -90,6 +90,9 @@ int vsw_source_sleep_until(vsw_source_t *source, int64_t t_us);
 /* libavformat's interrupt_callback; opaque is the source. */
 int vsw_source_is_interrupted(void *opaque);
 
+/* The scheme's options and bounds.  VSTREAM_ERROR: out of memory. */
+int vsw_source_options(const vsw_source_t *source, AVDictionary **options);
+
 /* Chooses the video stream of `format` and takes its parameters. */
 int vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure);
 

@@ -23,8 +23,8 @@
 /* Between pictures, where the file does not say. */
 #define VSW_FILE_INTERVAL_US 40000
 
-/* A leap of the recording's own time beyond this is not waited for. */
-#define VSW_FILE_LEAP_US 10000000
+/* What is due later than this before a stall would be seen is due now. */
+#define VSW_FILE_MARGIN_US 250000
 
 /* How far playing may fall behind before it starts anew from now. */
 #define VSW_FILE_BEHIND_US 1000000
@@ -76,7 +76,7 @@ vsw_file_io_seek(void *opaque, int64_t offset, int whence)
 }
 
 
-/* A playlist inside a file must not lead to other files. */
+/* What a file names is not opened; see also vsw_file_options. */
 static int
 vsw_file_io_open(AVFormatContext *format, AVIOContext **io, const char *url,
                  int flags, AVDictionary **options)
@@ -207,12 +207,16 @@ vsw_file_is_described(const vsw_source_t *source)
 static int
 vsw_file_format_open(vsw_source_t *source, vsw_failure_t *failure)
 {
-    int         rc;
-    vsw_file_t *file = source->state;
+    int           rc;
+    vsw_file_t   *file = source->state;
+    AVDictionary *options = NULL;
 
     source->format = avformat_alloc_context();
 
-    if (source->format == NULL || vsw_file_io_create(file) != VSTREAM_OK) {
+    if (source->format == NULL || vsw_file_io_create(file) != VSTREAM_OK
+        || vsw_source_options(source, &options) != VSTREAM_OK)
+    {
+        av_dict_free(&options);
         vsw_failure_set_av(failure, AVERROR(ENOMEM), "the file");
         return VSTREAM_ERROR;
     }
@@ -222,11 +226,13 @@ vsw_file_format_open(vsw_source_t *source, vsw_failure_t *failure)
     source->format->interrupt_callback.callback = vsw_source_is_interrupted;
     source->format->interrupt_callback.opaque = source;
 
-    rc = avformat_open_input(&source->format, NULL, NULL, NULL);
+    rc = avformat_open_input(&source->format, NULL, NULL, &options);
+    av_dict_free(&options);
+
     if (rc < 0) {
         vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
-                        "the file is no video that can be read, or is cut "
-                        "off");
+                        "the file is no recording that can be read here, or "
+                        "is cut off; lists of other files are not played");
         return VSTREAM_ERROR;
     }
 
@@ -342,37 +348,33 @@ vsw_file_time_us(const vsw_source_t *source, const AVPacket *packet)
 }
 
 
-/* The moment at which a packet is due. */
+/*
+ * The moment at which a packet is due.  A hole in the recording is not waited
+ * for: nobody could tell it from a stall.
+ */
 static int64_t
 vsw_file_due_us(const vsw_source_t *source, int64_t time_us)
 {
-    int64_t     due_us, leap_us;
-    int64_t     now_us = av_gettime_relative();
+    int64_t due_us;
+    int64_t now_us = av_gettime_relative();
+    int64_t latest_us = atomic_load(&source->deadline_us) - VSW_FILE_MARGIN_US;
     vsw_file_t *file = source->state;
-
-    leap_us = time_us - file->last_time_us;
-    file->last_time_us = time_us;
 
     if (!file->has_anchor) {
         file->has_anchor = true;
-        file->anchor_time_us = time_us;
-
-        if (file->anchor_us < now_us - VSW_FILE_BEHIND_US) {
-            file->anchor_us = now_us;
-        }
-
-        return file->anchor_us;
+        file->anchor_time_us = file->last_time_us = time_us;
     }
 
     due_us = file->anchor_us + time_us - file->anchor_time_us;
 
-    if (leap_us < 0 || leap_us > VSW_FILE_LEAP_US
+    if (time_us < file->last_time_us || due_us > latest_us
         || due_us < now_us - VSW_FILE_BEHIND_US)
     {
-        file->anchor_us = now_us;
+        file->anchor_us = due_us = now_us;
         file->anchor_time_us = time_us;
-        return now_us;
     }
+
+    file->last_time_us = time_us;
 
     return due_us;
 }
