@@ -283,6 +283,19 @@ subtest 'where it may not dial' => sub {
             'names the address' if $camera->reason eq 'source_denied';
     }
 
+    # of two addresses one is refused, and the camera asks for a password
+    my $asks = server(sub ($client) {
+        while (my $request = Vstream::Driver::request($client)) {
+            my ($number) = $request =~ /CSeq: *(\d+)/i or last;
+            print $client "RTSP/1.0 401 Unauthorized\r\nCSeq: $number\r\n"
+                . "WWW-Authenticate: Basic realm=\"x\"\r\n\r\n";
+        }
+    });
+    my $both = drive('rtsp://localhost:' . $asks->port . '/x',
+        folder => $folder, configure => { allow => '127.0.0.0/8' });
+
+    is $both->reason, 'auth_failed', 'a refusal explains no later failure';
+
     # it listens, it is allowed, and it sends us to where we may not go
     my $inside = server(sub ($client) { write_file('touched', 'x') });
     my $inside_port = $inside->port;

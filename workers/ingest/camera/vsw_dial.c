@@ -1,10 +1,14 @@
 /*
  * Interposed socket calls, see vsw_dial.h.  The kernel is called directly:
  * dlsym(RTLD_NEXT) would find the same, but could be interposed itself.
+ * getaddrinfo() is interposed to know when a name is looked up: the host's own
+ * services for that (nss-resolve, sss, mdns) are reached by local sockets.
  */
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,6 +24,8 @@ static _Atomic(const vsw_dial_policy_t *) vsw_dial_policy;
 
 static pthread_mutex_t vsw_dial_lock = PTHREAD_MUTEX_INITIALIZER;
 static char            vsw_dial_refused[VSW_DIAL_TEXT_MAX];
+
+static _Thread_local bool vsw_dial_is_resolving;
 
 
 void
@@ -81,13 +87,55 @@ vsw_dial_refuse(const struct sockaddr *address, socklen_t length)
 }
 
 
+/* An address that passes is where the source leads now. */
+static void
+vsw_dial_forget(void)
+{
+    pthread_mutex_lock(&vsw_dial_lock);
+    vsw_dial_refused[0] = '\0';
+    pthread_mutex_unlock(&vsw_dial_lock);
+}
+
+
+/* A local socket, while a name is looked up? */
+static bool
+vsw_dial_is_lookup(const struct sockaddr *address, socklen_t length)
+{
+    return vsw_dial_is_resolving && length >= sizeof(address->sa_family)
+           && (address->sa_family == AF_UNIX
+               || address->sa_family == AF_NETLINK);
+}
+
+
 static bool
 vsw_dial_passes(const struct sockaddr *address, socklen_t length)
 {
     const vsw_dial_policy_t *policy = atomic_load(&vsw_dial_policy);
 
     return policy == NULL || address == NULL
+           || vsw_dial_is_lookup(address, length)
            || vsw_dial_is_allowed(policy, address, length);
+}
+
+
+int
+getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+            struct addrinfo **result)
+{
+    int rc;
+    int (*next)(const char *, const char *, const struct addrinfo *,
+                struct addrinfo **);
+
+    *(void **) &next = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (next == NULL) {
+        return EAI_SYSTEM;
+    }
+
+    vsw_dial_is_resolving = true;
+    rc = next(node, service, hints, result);
+    vsw_dial_is_resolving = false;
+
+    return rc;
 }
 
 
@@ -96,6 +144,10 @@ connect(int fd, const struct sockaddr *address, socklen_t length)
 {
     if (!vsw_dial_passes(address, length)) {
         return vsw_dial_refuse(address, length);
+    }
+
+    if (!vsw_dial_is_resolving) {
+        vsw_dial_forget();
     }
 
     return (int) syscall(SYS_connect, fd, address, length);
@@ -126,11 +178,28 @@ sendmsg(int fd, const struct msghdr *msg, int flags)
 
 
 int
+sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        const struct msghdr *msg = &messages[i].msg_hdr;
+
+        if (!vsw_dial_passes(msg->msg_name, msg->msg_namelen)) {
+            return vsw_dial_refuse(msg->msg_name, msg->msg_namelen);
+        }
+    }
+
+    return (int) syscall(SYS_sendmmsg, fd, messages, count, flags);
+}
+
+
+int
 bind(int fd, const struct sockaddr *address, socklen_t length)
 {
     const vsw_dial_policy_t *policy = atomic_load(&vsw_dial_policy);
 
-    if (policy != NULL && !vsw_bind_is_allowed(policy, address, length)) {
+    if (policy != NULL && !vsw_dial_is_lookup(address, length)
+        && !vsw_bind_is_allowed(policy, address, length))
+    {
         return vsw_dial_refuse(address, length);
     }
 

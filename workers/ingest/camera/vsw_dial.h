@@ -1,9 +1,9 @@
 /*
- * The dial policy at work: connect, sendto, sendmsg and bind are defined in
- * this executable, so that the media libraries' calls come here, whatever
- * redirect, name or server told them to dial.  Until vsw_dial_activate() they
- * only pass on to the kernel: the supervisor is not bound by a camera's
- * policy.
+ * The dial policy at work: connect, sendto, sendmsg, sendmmsg and bind are
+ * defined in this executable, so that the media libraries' calls come here,
+ * whatever redirect, name or server told them to dial.  Until
+ * vsw_dial_activate() they only pass on to the kernel: the supervisor is not
+ * bound by a camera's policy.
  */
 
 #ifndef VSW_DIAL_H
@@ -17,7 +17,10 @@
 /* For good.  `policy` must live as long as the process. */
 void vsw_dial_activate(const vsw_dial_policy_t *policy);
 
-/* Has a call been refused?  Then `text` names the address of the first. */
+/*
+ * Has a call been refused since the last connect that passed?  Then `text`
+ * names the address of the first.
+ */
 bool vsw_dial_has_refused(char text[VSW_DIAL_TEXT_MAX]);
 
 
