@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 
@@ -101,10 +102,52 @@ long_texts_are_cut(void **state)
     memset(value, '\x01', sizeof(value));
     value[sizeof(value) - 1] = '\0';
 
+    n = line(VSW_LOG_JSON, "short", value, text, sizeof(text));
+    assert_ptr_equal(strchr(text, '\n'), text + n - 1);
+    assert_in_range(n, 6 * VSW_LOG_TEXT_MAX, 6 * VSW_LOG_TEXT_MAX + 120);
+
+    /* both are more than a pipe takes at once: the message alone */
     n = line(VSW_LOG_JSON, value, value, text, sizeof(text));
     assert_ptr_equal(strchr(text, '\n'), text + n - 1);
-    assert_in_range(n, 2 * 6 * VSW_LOG_TEXT_MAX,
-                    2 * 6 * VSW_LOG_TEXT_MAX + 120);
+    assert_in_range(n, 6 * VSW_LOG_TEXT_MAX, 6 * VSW_LOG_TEXT_MAX + 120);
+    assert_null(strstr(text, "number"));
+}
+
+
+static void
+a_log_that_nobody_reads_stops_nobody(void **state)
+{
+    char text[65536];
+    int  fds[2], saved, i;
+
+    (void) state;
+    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+    saved = dup(STDERR_FILENO);
+    dup2(fds[1], STDERR_FILENO);
+    vsw_log_configure(VSW_LOG_PLAIN, VSW_LOG_INFO);
+
+    while (write(fds[1], text, 4096) > 0) {
+        continue;
+    }
+    fcntl(fds[1], F_SETFL, 0);
+
+    for (i = 0; i < 3; i++) {
+        vsw_log(VSW_LOG_WARN, "is dropped");
+    }
+    while (read(fds[0], text, sizeof(text)) > 0) {
+        continue;
+    }
+    vsw_log(VSW_LOG_WARN, "is there");
+
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    memset(text, 0, sizeof(text));
+    assert_true(read(fds[0], text, sizeof(text) - 1) > 0);
+    assert_null(strstr(text, "is dropped"));
+    assert_non_null(strstr(text, "lines=3"));
+    assert_non_null(strstr(text, "is there"));
+    close(fds[0]);
+    close(fds[1]);
 }
 
 
@@ -115,6 +158,7 @@ main(void)
         cmocka_unit_test(json_is_json),
         cmocka_unit_test(plain_text_is_one_line_of_ascii),
         cmocka_unit_test(long_texts_are_cut),
+        cmocka_unit_test(a_log_that_nobody_reads_stops_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,28 +1,37 @@
 /*
  * The log, see vsw_log.h.  A line is put together on the stack and handed to
- * the kernel in one write(2); it never allocates, so that it also works where
- * memory has run out.
+ * the kernel in one write(2), if it takes it at once: whoever reads the log may
+ * have stopped, and nobody shall stop with him.  It never allocates, so that it
+ * also works where memory has run out.
  */
 
 #include "vsw_log.h"
 #include "vsw_clock.h"
 #include "vstream_writer.h"
 
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
-#define VSW_LOG_LINE_MAX 16384
+/* A pipe that is writable takes as much without blocking, see pipe(7). */
+#define VSW_LOG_LINE_MAX PIPE_BUF
 
 
 static struct {
     vsw_log_format_t format;
     vsw_log_level_t  level;
-} vsw_log_settings = { VSW_LOG_JSON, VSW_LOG_INFO };
+    uint64_t         dropped; /* lines, since the last one that was written */
+} vsw_log_settings = { VSW_LOG_JSON, VSW_LOG_INFO, 0 };
 
 static const char *const vsw_log_levels[] = { "error", "warn", "info",
                                               "debug" };
 
 
+static void            vsw_log_line(vsw_log_level_t level, const char *message,
+                                    const vsw_log_field_t *fields);
+static bool            vsw_log_is_writable(void);
 static void            vsw_log_json(vstream_writer_t *w, vsw_log_level_t level,
                                     const char *message, const vsw_log_field_t *fields);
 static void            vsw_log_plain(vstream_writer_t *w, vsw_log_level_t level,
@@ -42,13 +51,34 @@ void
 vsw_log_write(vsw_log_level_t level, const char *message,
               const vsw_log_field_t *fields)
 {
+    uint64_t dropped = vsw_log_settings.dropped;
+
+    if (level > vsw_log_settings.level) {
+        return;
+    }
+
+    if (dropped > 0 && vsw_log_is_writable()) {
+        vsw_log_settings.dropped = 0;
+        vsw_log_line(VSW_LOG_WARN, "log was not read, lines were dropped",
+                     (const vsw_log_field_t[]) {
+                         VSW_LOG_NUMBER("lines", dropped), { NULL, NULL, 0 } });
+    }
+
+    vsw_log_line(level, message, fields);
+}
+
+
+static void
+vsw_log_line(vsw_log_level_t level, const char *message,
+             const vsw_log_field_t *fields)
+{
     static const vsw_log_field_t none[] = { { NULL, NULL, 0 } };
 
     char             line[VSW_LOG_LINE_MAX];
     vstream_writer_t w;
-    ssize_t          ignored;
 
-    if (level > vsw_log_settings.level) {
+    if (!vsw_log_is_writable()) {
+        vsw_log_settings.dropped++;
         return;
     }
 
@@ -65,8 +95,16 @@ vsw_log_write(vsw_log_level_t level, const char *message,
         fields = none;
     } while (vstream_writer_status(&w) != VSTREAM_OK);
 
-    ignored = write(STDERR_FILENO, line, w.length);
-    (void) ignored;
+    (void) !write(STDERR_FILENO, line, w.length);
+}
+
+
+static bool
+vsw_log_is_writable(void)
+{
+    struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+    return poll(&pfd, 1, 0) == 1;
 }
 
 

@@ -1,6 +1,7 @@
 /*
  * The log: one line per event on standard error, as JSON for machines or as
- * short text for people.  Whatever text an event carries (a camera's error
+ * short text for people.  It never waits for whoever reads it: lines that find
+ * no room are dropped and counted, and the next one says how many.  Whatever text an event carries (a camera's error
  * message, an id out of Redis) is escaped here, centrally, so that nobody can
  * forge a line.
  *
