@@ -54,9 +54,9 @@ subtest 'what a camera process is left with' => sub {
         folder => $folder, seconds => 3);
     my ($spawner, $camera) = family($driver);
     my $status = slurp("/proc/$camera/status");
-    my $limits = slurp("/proc/$camera/limits");
 
     sleep 0.5;
+    my $limits = slurp("/proc/$camera/limits");
     is command($camera), 'vstream-camera: driver', 'its title';
     is slurp("/proc/$camera/comm"), "vstream-camera\n", 'its name';
     is command($spawner), 'vstream-spawner: waiting for cameras',
@@ -67,6 +67,7 @@ subtest 'what a camera process is left with' => sub {
     like $status, qr/^Threads:\s+2$/m, 'two threads';
     like $limits, qr/^Max core file size\s+0\s/m, 'no core file';
     like $limits, qr/^Max open files\s+32\s/m, 'few descriptors';
+    like $limits, qr/^Max processes\s+0\s+0\s/m, 'it cannot fork';
     is slurp("/proc/$camera/oom_score_adj"), "500\n", 'first to go';
 
     if (!$sanitized) {

@@ -467,6 +467,9 @@ vsw_camera_limits_set(void)
                       sizeof(VSW_CAMERA_OOM_SCORE) - 1);
         close(fd);
     }
+
+    /* last, for it takes /proc/self away: nobody reads a password from here */
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <libavcodec/avcodec.h>
@@ -149,6 +150,19 @@ vsw_camera_end(vsw_camera_t *c)
 }
 
 
+/*
+ * No process and no thread from now on: what would take over this process
+ * could otherwise leave a fork behind when it ends.  Does not bind root.
+ */
+static void
+vsw_camera_forks_end(void)
+{
+    struct rlimit none = { 0, 0 };
+
+    (void) setrlimit(RLIMIT_NPROC, &none);
+}
+
+
 /* CONFIGURE starts everything.  A second one is a mistake. */
 static int
 vsw_camera_configure(vsw_camera_t *c, const vsw_link_message_t *message)
@@ -177,6 +191,7 @@ vsw_camera_configure(vsw_camera_t *c, const vsw_link_message_t *message)
     }
 
     c->reader = vsw_reader_create(&c->config, c->ring, &c->failure);
+    vsw_camera_forks_end();
 
     return c->reader != NULL ? VSTREAM_OK : VSTREAM_ERROR;
 }
