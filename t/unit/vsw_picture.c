@@ -35,15 +35,21 @@ test_sizes(void **state)
         { { 640, 357 }, 1, 1, 320, { 320, 178 } },
         { { 640, 358 }, 1, 1, 320, { 320, 180 } },
         { { 7680, 16 }, 1, 1, 16, { 16, 2 } },
-        { { 1, 65535 }, 1, 1, 7680, { 7680, 65500 } },
         { { 65535, 1 }, UINT32_MAX, 1, 16, { 16, 2 } },
+        /* shapes that would be too much */
+        { { 1, 65535 }, 1, 1, 16, { 16, 65500 } },
+        { { 1, 65535 }, 1, 1, 7680, { 7680, 4320 } },
+        { { 640, 480 }, 1, UINT32_MAX, 1920, { 1920, 17280 } },
+        { { 640, 480 }, 1, UINT32_MAX, 7679, { 7679, 4320 } },
+        { { 7678, 4321 }, 1, 1, 7678, { 7678, 4320 } },
     };
 
     (void) state;
 
     for (i = 0; i < UNIT_COUNT(cases); i++) {
-        vsw_size_t got = vsw_picture_size(cases[i].source, cases[i].num,
-                                          cases[i].den, cases[i].width);
+        vsw_size_t got =
+            vsw_picture_size(cases[i].source, cases[i].num, cases[i].den,
+                             cases[i].width, 7680 * 4320);
 
         assert_int_equal(got.width, cases[i].want.width);
         assert_int_equal(got.height, cases[i].want.height);

@@ -33,6 +33,7 @@ typedef struct {
 
 struct vsw_jpeg_encoder_s {
     uint32_t           width; /* wanted; 0: as it comes */
+    uint64_t           max_pixels;
     int                quality;
     tjhandle           compressor;
     vsw_picture_kind_t kind;   /* what scaler and color are made for */
@@ -46,7 +47,7 @@ struct vsw_jpeg_encoder_s {
 
 
 vsw_jpeg_encoder_t *
-vsw_jpeg_encoder_create(uint32_t width, uint32_t quality)
+vsw_jpeg_encoder_create(uint32_t width, uint32_t quality, uint64_t max_pixels)
 {
     vsw_jpeg_encoder_t *e;
 
@@ -57,6 +58,7 @@ vsw_jpeg_encoder_create(uint32_t width, uint32_t quality)
 
     e->width = width;
     e->quality = (int) quality;
+    e->max_pixels = max_pixels;
     e->kind.format = AV_PIX_FMT_NONE;
     e->compressor = tjInitCompress();
     e->work = av_frame_alloc();
@@ -408,9 +410,10 @@ vsw_jpeg_encoder_encode(vsw_jpeg_encoder_t *encoder, const AVFrame *frame,
         return VSTREAM_ERROR;
     }
 
-    *size = vsw_picture_size(
-        kind.size, (uint32_t) frame->sample_aspect_ratio.num,
-        (uint32_t) frame->sample_aspect_ratio.den, encoder->width);
+    *size =
+        vsw_picture_size(kind.size, (uint32_t) frame->sample_aspect_ratio.num,
+                         (uint32_t) frame->sample_aspect_ratio.den,
+                         encoder->width, encoder->max_pixels);
 
     if ((!vsw_picture_kind_is(&kind, &encoder->kind)
          || size->width != encoder->size.width

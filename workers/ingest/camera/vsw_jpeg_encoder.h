@@ -18,8 +18,9 @@
 typedef struct vsw_jpeg_encoder_s vsw_jpeg_encoder_t;
 
 
-/* `width` as in vsw_picture_size(); quality is 1 to 100. */
-vsw_jpeg_encoder_t *vsw_jpeg_encoder_create(uint32_t width, uint32_t quality);
+/* `width`, `max_pixels` as in vsw_picture_size(); quality is 1 to 100. */
+vsw_jpeg_encoder_t *vsw_jpeg_encoder_create(uint32_t width, uint32_t quality,
+                                            uint64_t max_pixels);
 void                vsw_jpeg_encoder_destroy(vsw_jpeg_encoder_t *encoder);
 
 /*

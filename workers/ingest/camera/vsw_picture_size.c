@@ -9,9 +9,9 @@
 
 vsw_size_t
 vsw_picture_size(vsw_size_t source, uint32_t sar_num, uint32_t sar_den,
-                 uint32_t width)
+                 uint32_t width, uint64_t max_pixels)
 {
-    double     height;
+    double     height, height_max;
     vsw_size_t size = source;
 
     if (width == 0) {
@@ -25,17 +25,18 @@ vsw_picture_size(vsw_size_t source, uint32_t sar_num, uint32_t sar_den,
     height = (double) width * source.height * sar_den
              / ((double) source.width * sar_num);
 
-    size.width = width;
+    height_max = (double) (max_pixels / width);
 
-    if (height < 2) {
-        size.height = 2;
-
-    } else if (height > VSW_HEIGHT_MAX) {
-        size.height = VSW_HEIGHT_MAX;
-
-    } else {
-        size.height = (uint32_t) (height / 2 + 0.5) * 2;
+    if (height_max > VSW_HEIGHT_MAX) {
+        height_max = VSW_HEIGHT_MAX;
     }
+
+    if (height > height_max - 1) {
+        height = height_max - 1; /* rounded, it is no more */
+    }
+
+    size.width = width;
+    size.height = height < 2 ? 2 : (uint32_t) (height / 2 + 0.5) * 2;
 
     return size;
 }

@@ -18,10 +18,12 @@ typedef struct {
  * The size at which a picture of `source` pixels, each `sar_num` wide by
  * `sar_den` high (0: square), is to be encoded for `width`.  With width 0 it
  * stays as it is.  Else the height follows from the shape that the picture
- * has on a screen, is even, and at least 2.
+ * has on a screen, is even, at least 2, and such that there are no more than
+ * `max_pixels`, whatever shape the camera claims.
  */
 vsw_size_t vsw_picture_size(vsw_size_t source, uint32_t sar_num,
-                            uint32_t sar_den, uint32_t width);
+                            uint32_t sar_den, uint32_t width,
+                            uint64_t max_pixels);
 
 
 #endif /* VSW_PICTURE_SIZE_H */

@@ -372,8 +372,8 @@ vsw_viewing_show_frame(vsw_viewing_t *v, const AVFrame *frame,
     }
 
     if (v->encoder == NULL) {
-        v->encoder =
-            vsw_jpeg_encoder_create(v->config->width, v->config->quality);
+        v->encoder = vsw_jpeg_encoder_create(
+            v->config->width, v->config->quality, v->config->max_pixels);
     }
 
     if (v->encoder == NULL
