@@ -46,6 +46,13 @@
 #define VSTREAM_FRAME_PIXELS_MAX (7680u * 4320)
 #define VSTREAM_CAMERAS_MAX      1024 /* cameras in one set */
 
+/*
+ * No epoch is higher.  One that is found in Redis raises those to come only
+ * up to the second bound, above which there is room for ever.
+ */
+#define VSTREAM_EPOCH_MAX       UINT64_C(999999999999999)
+#define VSTREAM_EPOCH_LEARN_MAX (VSTREAM_EPOCH_MAX / 2)
+
 
 typedef enum {
     VSTREAM_KEY_SCHEMA,

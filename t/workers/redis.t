@@ -148,6 +148,26 @@ subtest 'Redis is emptied while it runs' => sub {
 };
 
 
+subtest 'a still of an impossible epoch' => sub {
+    my $before = cameras();
+
+    $redis->command('XADD', 'vs:{barred}:still', '900000000000000000-1', 't',
+        1, 'w', 1, 'h', 1, 'jpeg', 'x');
+    $_->expect(qr/impossible epoch/) for @replicas;
+    declare($redis, 'barred', $camera->url('/street'));
+    camera_is($redis, 'barred', 'the camera waits, and says why',
+        state => 'quarantined', reason => 'protocol_error',
+        detail => qr/delete the still/);
+
+    declare($redis, 'another', $camera->url('/street'));
+    camera_is($redis, 'another', 'others are taken', state => 'streaming');
+    withdraw($redis, qw(barred another));
+    ok wait_for(sub { !grep { cameras()->{$_} } qw(barred another) },
+        patience()), 'and go again';
+    undisturbed('barred', $before);
+};
+
+
 subtest 'Redis cuts all connections' => sub {
     my $before = cameras();
 

@@ -35,6 +35,7 @@ static void vsw_camera_refused(void *data);
 static void vsw_camera_status(void *data, vsw_args_t *args);
 static void vsw_camera_fenced(void *data);
 static void vsw_camera_learn(void *data, const redisReply *reply);
+static void vsw_camera_found(vsw_camera_t *camera, uint64_t epoch);
 static void vsw_camera_stream(void *data, const char *codec, uint32_t width,
                               uint32_t height);
 static void vsw_camera_frame(void *data, const uint8_t *payload, size_t length);
@@ -301,6 +302,16 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
         || !vsw_spawner_is_ready(env->spawner) || camera->desired == NULL)
     {
         return; /* in a moment */
+    }
+
+    if (camera->barred) {
+        camera->barred = 0;
+        camera->start_ms = now_ms + VSW_BACKOFF_QUARANTINE_MS;
+        vsw_camera_enter(camera, VSW_CAMERA_QUARANTINED,
+                         VSTREAM_REASON_PROTOCOL_ERROR,
+                         "a still in Redis has an epoch that no owner can "
+                         "reach: delete the still of this camera");
+        return;
     }
 
     vsw_configuration_clear(&camera->configuration);
@@ -576,11 +587,26 @@ vsw_camera_learn(void *data, const redisReply *reply)
             && vstream_frame_id_read(vsw_redis_string(reply->element[i + 1]),
                                      &epoch, &seq)
                    == VSTREAM_OK
-            && epoch < UINT64_C(1) << 53 && epoch > office->highest_epoch)
+            && epoch > office->highest_epoch)
         {
-            office->highest_epoch = epoch;
+            vsw_camera_found(camera, epoch);
         }
     }
+}
+
+
+/* What one camera's key says must not keep all others from being taken. */
+static void
+vsw_camera_found(vsw_camera_t *camera, uint64_t epoch)
+{
+    if (epoch <= VSTREAM_EPOCH_LEARN_MAX) {
+        camera->env->office.highest_epoch = epoch;
+        return;
+    }
+
+    camera->barred = 1;
+    vsw_log(VSW_LOG_ERROR, "a still of an impossible epoch bars the camera",
+            VSW_LOG_TEXT("camera", camera->id), VSW_LOG_NUMBER("epoch", epoch));
 }
 
 

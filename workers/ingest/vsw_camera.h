@@ -89,6 +89,7 @@ typedef struct {
     int64_t  taken_ms;
     uint64_t seen_round;    /* of the catalog, in which it stood */
     unsigned withdrawn : 1; /* no longer wanted; goes when all is idle */
+    unsigned barred : 1;    /* by a still of an epoch that none can reach */
 } vsw_camera_t;
 
 

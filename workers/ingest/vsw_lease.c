@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#define VSW_LEASE_EPOCH_DIGITS 15 /* of VSTREAM_EPOCH_MAX */
+
 
 static void     vsw_lease_enter(vsw_lease_t *lease, vsw_lease_state_t state);
 static void     vsw_lease_ask(vsw_lease_t *lease);
@@ -225,10 +227,10 @@ vsw_lease_taken(void *data, const redisReply *reply)
         return;
     }
 
-    if (reply != NULL && vsw_redis_error(reply) != NULL) {
+    if (reply != NULL && reply->type != REDIS_REPLY_NIL) {
         vsw_log(VSW_LOG_WARN, "lease could not be taken",
                 VSW_LOG_TEXT("camera", lease->id),
-                VSW_LOG_TEXT("answer", vsw_redis_error(reply)));
+                VSW_LOG_TEXT("answer", reply->str)); /* error, or no epoch */
     }
 
     if (lease->state == VSW_LEASE_TAKING) {
@@ -301,7 +303,7 @@ vsw_lease_epoch(const redisReply *reply)
     uint64_t        epoch = 0;
     size_t          i;
 
-    if (text.length == 0 || text.length > 15) {
+    if (text.length == 0 || text.length > VSW_LEASE_EPOCH_DIGITS) {
         return 0;
     }
 
