@@ -54,7 +54,7 @@ jitter_is_full(void **state)
 
     for (i = 0; i < 1000; i++) {
         vsw_backoff_init(&backoff);
-        backoff.attempts = 6;
+        backoff.attempts[VSW_BACKOFF_ON_NETWORK] = 6;
         value = delay(&backoff, VSW_BACKOFF_ON_NETWORK, i * (MOST / 1000));
         assert_in_range(value, VSW_BACKOFF_LEAST_MS, 30000);
         lower += value < 15000;
@@ -86,7 +86,7 @@ a_wrong_password_is_tried_rarely(void **state)
 
 
 static void
-another_class_begins_anew(void **state)
+classes_that_take_turns_all_grow(void **state)
 {
     vsw_backoff_t backoff;
     int           i;
@@ -94,10 +94,13 @@ another_class_begins_anew(void **state)
     (void) state;
     vsw_backoff_init(&backoff);
 
-    for (i = 0; i < 6; i++) {
-        (void) delay(&backoff, VSW_BACKOFF_ON_NETWORK, MOST);
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(delay(&backoff, VSW_BACKOFF_ON_AUTH, 0), 60000 << i);
+        assert_int_equal(delay(&backoff, VSW_BACKOFF_ON_NETWORK, MOST),
+                         500 << i);
     }
 
+    vsw_backoff_reset(&backoff);
     assert_int_equal(delay(&backoff, VSW_BACKOFF_ON_AUTH, 0), 60000);
     assert_int_equal(delay(&backoff, VSW_BACKOFF_ON_NETWORK, MOST), 500);
 }
@@ -178,7 +181,7 @@ main(void)
         cmocka_unit_test(network_doubles_up_to_its_bound),
         cmocka_unit_test(jitter_is_full),
         cmocka_unit_test(a_wrong_password_is_tried_rarely),
-        cmocka_unit_test(another_class_begins_anew),
+        cmocka_unit_test(classes_that_take_turns_all_grow),
         cmocka_unit_test(the_fifth_crash_in_a_minute_is_quarantine),
         cmocka_unit_test(five_crashes_in_more_than_a_minute_are_none),
         cmocka_unit_test(reasons_have_classes),

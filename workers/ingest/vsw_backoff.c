@@ -32,7 +32,7 @@ vsw_backoff_init(vsw_backoff_t *backoff)
 void
 vsw_backoff_reset(vsw_backoff_t *backoff)
 {
-    backoff->attempts = 0;
+    memset(backoff->attempts, 0, sizeof(backoff->attempts));
 }
 
 
@@ -69,14 +69,7 @@ vsw_backoff_next(vsw_backoff_t *backoff, vsw_backoff_class_t failure,
                  int64_t now_ms, uint32_t random)
 {
     vsw_backoff_verdict_t verdict = { 0, false };
-    unsigned              n;
-
-    if (failure != backoff->failure) {
-        backoff->failure = failure;
-        backoff->attempts = 0;
-    }
-
-    n = backoff->attempts++;
+    unsigned              n = backoff->attempts[failure]++;
 
     switch (failure) {
     case VSW_BACKOFF_ON_AUTH:
@@ -167,7 +160,7 @@ vsw_backoff_crash(vsw_backoff_t *backoff, unsigned attempts, int64_t now_ms,
 
     if (backoff->crashes == VSW_BACKOFF_CRASHES) {
         backoff->crashes = 0;
-        backoff->attempts = 0;
+        backoff->attempts[VSW_BACKOFF_ON_CRASH] = 0;
         verdict.delay_ms = VSW_BACKOFF_QUARANTINE_MS;
         verdict.quarantined = true;
         return verdict;

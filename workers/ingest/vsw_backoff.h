@@ -39,11 +39,13 @@ typedef enum {
     VSW_BACKOFF_ON_CRASH,       /* the camera process itself died or hung */
 } vsw_backoff_class_t;
 
+#define VSW_BACKOFF_CLASSES (VSW_BACKOFF_ON_CRASH + 1)
+
 typedef struct {
-    vsw_backoff_class_t failure;  /* of the last attempt */
-    unsigned            attempts; /* failed in a row, all of that class */
-    unsigned            crashes;  /* entries used in crashes_ms */
-    int64_t             crashes_ms[VSW_BACKOFF_CRASHES]; /* oldest first */
+    /* Failed since it last streamed; classes that take turns all grow. */
+    unsigned attempts[VSW_BACKOFF_CLASSES];
+    unsigned crashes;                         /* entries used in crashes_ms */
+    int64_t  crashes_ms[VSW_BACKOFF_CRASHES]; /* oldest first */
 } vsw_backoff_t;
 
 typedef struct {
