@@ -112,6 +112,16 @@ is $redis->command('EXISTS', 'vs:replica:three'), 0,
     'it is announced no longer';
 is $redis->command('HEXISTS', 'vs:replicas', 'three'), 0, 'nor named';
 
+# Whose clock is right is not for us to say: its key tells that it is alive.
+$redis->command('SET', 'vs:replica:slow', '{"max":0,"closed":true}');
+$redis->command('HSET', 'vs:replicas', 'slow', 1);
+sleep 2;
+is $redis->command('HEXISTS', 'vs:replicas', 'slow'), 1,
+    'one whose clock is slow is not struck off';
+$redis->command('DEL', 'vs:replica:slow');
+ok wait_for(sub { !$redis->command('HEXISTS', 'vs:replicas', 'slow') },
+    patience()), 'but when it is gone';
+
 $before = cameras();
 $two->kill;
 $from = time();

@@ -20,23 +20,23 @@
 #include <string.h>
 
 
-static void vsw_replicas_announce(vsw_replicas_t *replicas);
-static void vsw_replicas_announced(void *data, const redisReply *reply);
-static void vsw_replicas_twin(vsw_replicas_t *replicas, vstream_slice_t text);
-static void vsw_replicas_names(void *data, const redisReply *reply);
-static void vsw_replicas_read(vsw_replicas_t *replicas);
-static void vsw_replicas_others(void *data, const redisReply *reply);
-static void vsw_replicas_other(vsw_replicas_t *replicas, const char *name,
-                               vstream_slice_t text);
-static void vsw_replicas_forget(vsw_replicas_t *replicas, vstream_slice_t name,
-                                vstream_slice_t sign);
-static void vsw_replicas_poll(vsw_replicas_t *replicas);
-static void vsw_replicas_present(void *data, const redisReply *reply);
-static void vsw_replicas_polled(void *data, const redisReply *reply);
-static bool vsw_replicas_is_late(const vsw_replicas_t *replicas);
-static void vsw_replicas_lease(vsw_replicas_t *replicas, vsw_camera_t *camera,
-                               vstream_slice_t owner, int64_t now_ms);
-static void vsw_replicas_line_up(vsw_replicas_t *replicas);
+static void   vsw_replicas_announce(vsw_replicas_t *replicas);
+static void   vsw_replicas_announced(void *data, const redisReply *reply);
+static void   vsw_replicas_twin(vsw_replicas_t *replicas, vstream_slice_t text);
+static void   vsw_replicas_names(void *data, const redisReply *reply);
+static void   vsw_replicas_read(vsw_replicas_t *replicas);
+static void   vsw_replicas_others(void *data, const redisReply *reply);
+static void   vsw_replicas_other(vsw_replicas_t *replicas, const char *name,
+                                 vstream_slice_t text);
+static bool   vsw_replicas_is_old(vstream_slice_t sign);
+static void   vsw_replicas_forget(vsw_replicas_t *replicas, const char *name);
+static void   vsw_replicas_poll(vsw_replicas_t *replicas);
+static void   vsw_replicas_present(void *data, const redisReply *reply);
+static void   vsw_replicas_polled(void *data, const redisReply *reply);
+static bool   vsw_replicas_is_late(const vsw_replicas_t *replicas);
+static void   vsw_replicas_lease(vsw_replicas_t *replicas, vsw_camera_t *camera,
+                                 vstream_slice_t owner, int64_t now_ms);
+static void   vsw_replicas_line_up(vsw_replicas_t *replicas);
 static size_t vsw_replicas_former(const vsw_replicas_t *replicas,
                                   const vsw_camera_t   *camera);
 static size_t vsw_replicas_shares(const vsw_replicas_t *replicas,
@@ -288,9 +288,9 @@ vsw_replicas_names(void *data, const redisReply *reply)
             continue;
         }
 
-        vsw_replicas_forget(replicas, name, sign);
-
         if (replicas->names_count < VSW_REPLICAS_MAX - 1) {
+            replicas->names_old[replicas->names_count] =
+                vsw_replicas_is_old(sign);
             memcpy(replicas->names[replicas->names_count], name.data,
                    name.length);
             replicas->names[replicas->names_count++][name.length] = '\0';
@@ -350,6 +350,8 @@ vsw_replicas_others(void *data, const redisReply *reply)
 
         if (text.data != NULL) {
             vsw_replicas_other(replicas, replicas->names[i], text);
+        } else if (replicas->names_old[i]) {
+            vsw_replicas_forget(replicas, replicas->names[i]);
         }
     }
 
@@ -386,7 +388,7 @@ vsw_replicas_other(vsw_replicas_t *replicas, const char *name,
         replicas->count++;
 
         epoch = json_integer_value(json_object_get(json, "highest_epoch"));
-        if (epoch > 0 && epoch < INT64_C(1) << 52
+        if (epoch > 0 && (uint64_t) epoch <= VSTREAM_EPOCH_LEARN_MAX
             && (uint64_t) epoch > office->highest_epoch)
         {
             office->highest_epoch = (uint64_t) epoch;
@@ -397,25 +399,27 @@ vsw_replicas_other(vsw_replicas_t *replicas, const char *name,
 }
 
 
-/* A name whose sign of life is old, by this host's clock, is struck off. */
+/* By this host's clock, which may be another than the one that it came by. */
+static bool
+vsw_replicas_is_old(vstream_slice_t sign)
+{
+    return sign.data == NULL
+           || strtoll(sign.data, NULL, 10)
+                  < vsw_clock_unix_ms() - VSW_REPLICAS_FORGET_MS;
+}
+
+
+/* Its sign of life is old and its key has gone: the name is struck off. */
 static void
-vsw_replicas_forget(vsw_replicas_t *replicas, vstream_slice_t name,
-                    vstream_slice_t sign)
+vsw_replicas_forget(vsw_replicas_t *replicas, const char *name)
 {
     vsw_camera_env_t *env = replicas->env;
     vsw_args_t        args;
 
-    if (sign.data != NULL
-        && strtoll(sign.data, NULL, 10) + VSW_REPLICAS_FORGET_MS
-               > vsw_clock_unix_ms())
-    {
-        return;
-    }
-
     vsw_args_init(&args);
     vsw_args_text(&args, "HDEL");
     vsw_args_key(&args, env->office.prefix, VSTREAM_KEY_REPLICAS, NULL);
-    vsw_args_slice(&args, name);
+    vsw_args_text(&args, name);
     (void) vsw_args_send(&args, env->control, NULL, NULL, NULL);
 }
 
@@ -452,10 +456,13 @@ vsw_replicas_poll(vsw_replicas_t *replicas)
 
         if (i % VSW_ARGS_BATCH == VSW_ARGS_BATCH - 1 || i + 1 == cameras->count)
         {
-            replicas->polls +=
-                vsw_args_send(&args, env->control, vsw_replicas_polled,
+            if (vsw_args_send(&args, env->control, vsw_replicas_polled,
                               replicas, NULL)
-                == VSTREAM_OK;
+                != VSTREAM_OK)
+            {
+                return; /* answers are told apart by their order alone */
+            }
+            replicas->polls++;
         }
     }
 }
@@ -495,6 +502,7 @@ vsw_replicas_polled(void *data, const redisReply *reply)
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
         || vsw_replicas_is_late(replicas))
     {
+        replicas->polled_next += VSW_ARGS_BATCH;
         return;
     }
 

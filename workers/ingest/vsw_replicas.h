@@ -49,8 +49,9 @@ typedef struct {
     size_t            count;
 
     char     names[VSW_REPLICAS_MAX][VSTREAM_CAMERA_ID_MAX + 1];
-    size_t   names_count; /* asked for in this round */
-    int64_t  announce_ms; /* when it is due */
+    bool     names_old[VSW_REPLICAS_MAX]; /* no sign of life for long */
+    size_t   names_count;                 /* asked for in this round */
+    int64_t  announce_ms;                 /* when it is due */
     int64_t  poll_ms;
     int64_t  hand_over_ms;
     int64_t  hold_off_ms;    /* take nothing before */
