@@ -17,6 +17,7 @@ static void     vsw_lease_enter(vsw_lease_t *lease, vsw_lease_state_t state);
 static void     vsw_lease_ask(vsw_lease_t *lease);
 static void     vsw_lease_taken(void *data, const redisReply *reply);
 static void     vsw_lease_renewed(void *data, const redisReply *reply);
+static void     vsw_lease_retake(vsw_lease_t *lease);
 static void     vsw_lease_lose(vsw_lease_t *lease, const char *why);
 static uint64_t vsw_lease_epoch(const redisReply *reply);
 
@@ -210,6 +211,7 @@ vsw_lease_taken(void *data, const redisReply *reply)
     uint64_t            epoch;
 
     lease->asking = 0;
+    lease->epoch_unknown = reply == NULL;
     epoch = reply == NULL ? 0 : vsw_lease_epoch(reply);
 
     if (epoch != 0) {
@@ -267,6 +269,11 @@ vsw_lease_renewed(void *data, const redisReply *reply)
         return;
     }
 
+    if (reply->integer == 1 && lease->epoch_unknown) {
+        vsw_lease_retake(lease);
+        return;
+    }
+
     if (reply->integer == 1) {
         lease->deadline_ms =
             lease->sent_ms + VSTREAM_LEASE_TTL_MS - VSTREAM_LEASE_MARGIN_MS;
@@ -280,6 +287,19 @@ vsw_lease_renewed(void *data, const redisReply *reply)
     }
 
     /* It ran out, or Redis lost it.  We held it, so we may ask at once. */
+    vsw_lease_enter(lease, VSW_LEASE_SUSPENDED);
+    vsw_lease_ask(lease);
+}
+
+
+/*
+ * A take has succeeded without our learning of its epoch; under the former one
+ * nothing may be published any more.
+ */
+static void
+vsw_lease_retake(vsw_lease_t *lease)
+{
+    vsw_lease_give_back(lease, NULL, NULL);
     vsw_lease_enter(lease, VSW_LEASE_SUSPENDED);
     vsw_lease_ask(lease);
 }

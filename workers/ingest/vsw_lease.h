@@ -69,11 +69,12 @@ typedef struct {
 
     vsw_lease_state_t state;
     uint64_t          epoch;
-    int64_t           sent_ms;     /* of the command that is under way */
-    int64_t           deadline_ms; /* HELD: publish until then */
-    int64_t           renew_ms;    /* when the next renewal is due */
-    int64_t           since_ms;    /* when the state was entered */
-    unsigned          asking : 1;  /* a command is under way */
+    int64_t           sent_ms;           /* of the command that is under way */
+    int64_t           deadline_ms;       /* HELD: publish until then */
+    int64_t           renew_ms;          /* when the next renewal is due */
+    int64_t           since_ms;          /* when the state was entered */
+    unsigned          asking : 1;        /* a command is under way */
+    unsigned          epoch_unknown : 1; /* the answer to a take was lost */
 } vsw_lease_t;
 
 

@@ -215,7 +215,11 @@ vsw_publisher_wait(vsw_publisher_t *publisher, const vstream_frame_t *frame,
 }
 
 
-/* The deadline is looked at here, after which nothing can wait. */
+/*
+ * The deadline is looked at here: where the socket takes all at once, nothing
+ * can wait after it.  Where older output waits for Redis, a frame waits behind
+ * it, at times beyond the deadline; then its epoch alone tells that it is late.
+ */
 static void
 vsw_publisher_send(vsw_publisher_t *publisher, vstream_frame_t *frame,
                    uint32_t flags, vstream_slice_t jpeg)
@@ -230,6 +234,7 @@ vsw_publisher_send(vsw_publisher_t *publisher, vstream_frame_t *frame,
     frame->epoch = publisher->lease->epoch;
     frame->seq = publisher->seq + 1;
     publisher->in_flight_unix_us = frame->t_unix_us;
+    publisher->in_flight_epoch = frame->epoch;
 
     if (flags & VSW_FRAME_LIVE) {
         rc = vsw_publisher_push(publisher, frame, jpeg);
@@ -356,7 +361,11 @@ vsw_publisher_failed(vsw_publisher_t *publisher, const redisReply *reply)
 
     if (error != NULL && strstr(error, "equal or smaller") != NULL) {
         vsw_publisher_drop(publisher, VSW_DROP_FENCED);
-        publisher->fenced(publisher->data);
+
+        /* A frame of a former epoch that comes too late says nothing. */
+        if (publisher->in_flight_epoch == publisher->lease->epoch) {
+            publisher->fenced(publisher->data);
+        }
         return;
     }
 

@@ -64,6 +64,7 @@ typedef struct {
     uint32_t                watched;           /* subscribers, as last heard */
     unsigned                in_flight;         /* answers that are due */
     int64_t                 in_flight_unix_us; /* time of that frame */
+    uint64_t                in_flight_epoch;
     vsw_publisher_waiting_t waiting;
 
     int64_t  still_unix_us; /* of the newest still that Redis has taken */
