@@ -3,13 +3,14 @@
  * configures it, watches it for a while, and prints one line for each message
  * it sends, with the milliseconds since the start in front.
  *
- *   camera_driver [-s] [-m] [-t seconds] [-w seconds] [-u seconds] [-d folder]
- *                 url [name=value ...]
+ *   camera_driver [-s] [-m] [-t seconds] [-w seconds] [-u seconds]
+ *                 [-p seconds] [-d folder] url [name=value ...]
  *
  * -s  through the spawner, as the supervisor does; else by a plain fork
  * -m  prints the camera process's memory at the end
  * -t  how long (10)
  * -w  watches from then on, -u until then
+ * -p  reads nothing for so long, from two seconds on
  * -d  writes each frame into this folder
  * name=value  fields of CONFIGURE (vsw_link.h); lists by commas
  */
@@ -38,6 +39,7 @@ typedef struct {
     double         seconds;
     double         watch_at; /* negative: never */
     double         unwatch_at;
+    double         pause;
     const char    *folder;
     vsw_spawner_t *spawner;
     pid_t          pid;
@@ -293,6 +295,12 @@ driver_loop(driver_t *d)
 
     while (driver_elapsed(d) < d->seconds) {
         driver_watch(d);
+
+        if (driver_elapsed(d) >= 2 && driver_elapsed(d) < 2 + d->pause) {
+            usleep(5000);
+            continue;
+        }
+
         poll(&pfd, 1, 5);
 
         while ((rc = vsw_link_read(d->link, &m)) == VSTREAM_OK) {
@@ -365,7 +373,7 @@ driver_options_read(driver_t *d, int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "smt:w:u:d:")) != -1) {
+    while ((c = getopt(argc, argv, "smt:w:u:p:d:")) != -1) {
         switch (c) {
         case 's':
             d->through_spawner = true;
@@ -381,6 +389,9 @@ driver_options_read(driver_t *d, int argc, char **argv)
             break;
         case 'u':
             d->unwatch_at = strtod(optarg, NULL);
+            break;
+        case 'p':
+            d->pause = strtod(optarg, NULL);
             break;
         case 'd':
             d->folder = optarg;

@@ -137,6 +137,25 @@ subtest 'MJPEG is passed through' => sub {
     is(($camera->frames)[0]{size}, '320x180', 'width= too');
 };
 
+subtest 'a supervisor that is slow' => sub {
+    # of one picture a second, each too large for the socket
+    my @noise = qw(-f lavfi -i nullsrc=size=1280x720:rate=1:duration=8 -vf
+        geq=lum=random(1)*255:cb=128:cr=128);
+    my %clips = (
+        'noise.mp4' => clip('noise.mp4', @noise, @x264, qw(-g 1 -crf 10)),
+        'noise.avi' => clip('noise.avi', @noise, qw(-c:v mjpeg -q:v 2)),
+    );
+
+    for (sort keys %clips) {
+        my $camera = play($clips{$_}, seconds => 6, watch => 0, pause => 2.5);
+        my @after = grep { $_->{ms} >= 4500 && $_->{ms} < 4900 } $camera->live;
+
+        is scalar(@after), 2, "$_: what was under way, and the newest";
+        cmp_ok $after[1]{age_us}, '<', 1200000, "$_: it is the newest";
+        cmp_ok $camera->counts->{late}, '>=', 1, "$_: the others are counted";
+    }
+};
+
 subtest 'black and white' => sub {
     my $to = 'scale=out_range=tv:out_color_matrix=';
     my @clips = (

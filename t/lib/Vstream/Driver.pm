@@ -27,8 +27,8 @@ $build = "$top/$build" if $build !~ m{^/};
 
 
 # Starts the driver on `url` and reads all that it says until it ends.
-# Options: folder (of the test), seconds (3), watch, unwatch (seconds), frames
-# (true: keeps the pictures), direct (no spawner), memory; configure: a hash
+# Options: folder (of the test), seconds (3), watch, unwatch (seconds), pause
+# (reads nothing for so many seconds, from 2 on), frames (true: keeps the pictures), direct (no spawner), memory; configure: a hash
 # of fields of CONFIGURE.  Loopback is allowed unless `allow` is given.
 sub drive ($url, %options) {
     return start_drive($url, %options)->finish;
@@ -47,6 +47,7 @@ sub start_drive ($url, %options) {
     push @command, '-m' if $options{memory};
     push @command, '-w', $options{watch} if defined $options{watch};
     push @command, '-u', $options{unwatch} if defined $options{unwatch};
+    push @command, '-p', $options{pause} if $options{pause};
     push @command, '-d', $frames if $options{frames};
 
     return __PACKAGE__->start(log => "$options{folder}/driver$n.log",

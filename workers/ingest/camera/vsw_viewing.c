@@ -41,6 +41,10 @@ struct vsw_viewing_s {
     AVFrame                   *frame;
     AVFrame                   *kept; /* newest picture not shown yet */
     vsw_unit_t                 kept_unit;
+    AVFrame                   *held_frame;  /* what the link had no room */
+    AVPacket                  *held_packet; /* for: one of them, or none */
+    vsw_unit_t                 held_unit;
+    vstream_jpeg_t             held_jpeg; /* of held_packet */
     vsw_size_t                 announced;
     uint32_t                   watched;
     bool                       is_passed_through; /* JPEGs as they came */
@@ -108,9 +112,13 @@ vsw_viewing_create(const vsw_camera_config_t *config, vsw_unit_ring_t *ring,
     v->packet = av_packet_alloc();
     v->frame = av_frame_alloc();
     v->kept = av_frame_alloc();
+    v->held_frame = av_frame_alloc();
+    v->held_packet = av_packet_alloc();
     vsw_viewing_paces_set(v);
 
-    if (v->packet == NULL || v->frame == NULL || v->kept == NULL) {
+    if (v->packet == NULL || v->frame == NULL || v->kept == NULL
+        || v->held_frame == NULL || v->held_packet == NULL)
+    {
         vsw_viewing_destroy(v);
         return NULL;
     }
@@ -131,6 +139,8 @@ vsw_viewing_destroy(vsw_viewing_t *viewing)
     av_packet_free(&viewing->packet);
     av_frame_free(&viewing->frame);
     av_frame_free(&viewing->kept);
+    av_frame_free(&viewing->held_frame);
+    av_packet_free(&viewing->held_packet);
     free(viewing);
 }
 
@@ -253,16 +263,21 @@ vsw_viewing_flags(const vsw_viewing_t *v, int64_t now_us)
 }
 
 
-/* The link is still busy with the last one: a newer picture will come. */
-static int
-vsw_viewing_drop_late(vsw_viewing_t *v)
+/* A newer picture has come, or nobody wants it any more. */
+static void
+vsw_viewing_held_drop(vsw_viewing_t *v)
 {
-    v->counts.frames_late++;
+    if (v->held_frame->buf[0] == NULL && v->held_packet->data == NULL) {
+        return;
+    }
 
-    return VSTREAM_OK;
+    v->counts.frames_late++;
+    av_frame_unref(v->held_frame);
+    av_packet_unref(v->held_packet);
 }
 
 
+/* VSTREAM_AGAIN: the link was still busy with the last one. */
 static int
 vsw_viewing_send(vsw_viewing_t *v, uint32_t flags, const vsw_unit_t *unit,
                  vsw_size_t size, const uint8_t *jpeg, size_t length)
@@ -277,12 +292,13 @@ vsw_viewing_send(vsw_viewing_t *v, uint32_t flags, const vsw_unit_t *unit,
     rc = vsw_link_write(v->link, VSW_LINK_FRAME, &head, sizeof(head), jpeg,
                         length);
 
-    if (rc == VSTREAM_AGAIN) {
-        return vsw_viewing_drop_late(v);
+    if (rc == VSTREAM_AGAIN && !vsw_link_is_pending(v->link)) {
+        v->counts.frames_broken++; /* of a length that no frame has */
+        return VSTREAM_OK;
     }
 
-    if (rc == VSTREAM_ERROR) {
-        return VSTREAM_ERROR;
+    if (rc != VSTREAM_OK) {
+        return rc;
     }
 
     if (flags & VSW_FRAME_LIVE) {
@@ -338,6 +354,7 @@ static int
 vsw_viewing_show_jpeg(vsw_viewing_t *v, const AVPacket *packet,
                       const vsw_unit_t *unit, const vstream_jpeg_t *jpeg)
 {
+    int        rc;
     vsw_size_t size = { jpeg->width, jpeg->height };
     uint32_t   flags = vsw_viewing_flags(v, av_gettime_relative());
 
@@ -345,31 +362,29 @@ vsw_viewing_show_jpeg(vsw_viewing_t *v, const AVPacket *packet,
         return VSTREAM_OK;
     }
 
-    return vsw_viewing_send(v, flags, unit, size, packet->data, jpeg->length);
+    vsw_viewing_held_drop(v);
+    rc = vsw_viewing_send(v, flags, unit, size, packet->data, jpeg->length);
+
+    if (rc != VSTREAM_AGAIN) {
+        return rc;
+    }
+
+    v->held_unit = *unit;
+    v->held_jpeg = *jpeg;
+
+    return av_packet_ref(v->held_packet, packet) < 0 ? VSTREAM_ERROR
+                                                     : VSTREAM_OK;
 }
 
 
-/* A picture that was decoded. */
+/* Encodes a picture and sends it. */
 static int
-vsw_viewing_show_frame(vsw_viewing_t *v, const AVFrame *frame,
-                       const vsw_unit_t *unit, vsw_failure_t *failure)
+vsw_viewing_encode(vsw_viewing_t *v, uint32_t flags, const AVFrame *frame,
+                   const vsw_unit_t *unit)
 {
     size_t         length;
-    uint32_t       flags = vsw_viewing_flags(v, av_gettime_relative());
-    vsw_size_t     size = { (uint32_t) frame->width, (uint32_t) frame->height };
+    vsw_size_t     size;
     const uint8_t *jpeg;
-
-    if (vsw_viewing_size_check(v, size, failure) != VSTREAM_OK) {
-        return VSTREAM_ERROR;
-    }
-
-    if (flags == 0 || unit->serial < v->floor) {
-        return VSTREAM_OK;
-    }
-
-    if (vsw_link_is_pending(v->link) && vsw_link_flush(v->link) != VSTREAM_OK) {
-        return vsw_viewing_drop_late(v);
-    }
 
     if (v->encoder == NULL) {
         v->encoder = vsw_jpeg_encoder_create(
@@ -386,6 +401,65 @@ vsw_viewing_show_frame(vsw_viewing_t *v, const AVFrame *frame,
     }
 
     return vsw_viewing_send(v, flags, unit, size, jpeg, length);
+}
+
+
+/* A picture that was decoded.  It is not encoded before the link is free. */
+static int
+vsw_viewing_show_frame(vsw_viewing_t *v, const AVFrame *frame,
+                       const vsw_unit_t *unit, vsw_failure_t *failure)
+{
+    int        rc;
+    uint32_t   flags = vsw_viewing_flags(v, av_gettime_relative());
+    vsw_size_t size = { (uint32_t) frame->width, (uint32_t) frame->height };
+
+    if (vsw_viewing_size_check(v, size, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    if (flags == 0 || unit->serial < v->floor) {
+        return VSTREAM_OK;
+    }
+
+    vsw_viewing_held_drop(v);
+
+    rc = vsw_link_flush(v->link);
+    if (rc == VSTREAM_OK) {
+        rc = vsw_viewing_encode(v, flags, frame, unit);
+    }
+
+    if (rc != VSTREAM_AGAIN) {
+        return rc;
+    }
+
+    v->held_unit = *unit;
+
+    return av_frame_ref(v->held_frame, frame) < 0 ? VSTREAM_ERROR : VSTREAM_OK;
+}
+
+
+/* Shows what the link had no room for, once it has. */
+static int
+vsw_viewing_show_held(vsw_viewing_t *v, vsw_failure_t *failure)
+{
+    int rc = VSTREAM_OK;
+
+    if (vsw_link_is_pending(v->link)) {
+        return VSTREAM_OK;
+    }
+
+    if (v->held_frame->buf[0] != NULL) {
+        av_frame_move_ref(v->frame, v->held_frame);
+        rc = vsw_viewing_show_frame(v, v->frame, &v->held_unit, failure);
+        av_frame_unref(v->frame);
+
+    } else if (v->held_packet->data != NULL) {
+        av_packet_move_ref(v->packet, v->held_packet);
+        rc = vsw_viewing_show_jpeg(v, v->packet, &v->held_unit, &v->held_jpeg);
+        av_packet_unref(v->packet);
+    }
+
+    return rc;
 }
 
 
@@ -605,12 +679,10 @@ vsw_viewing_take(vsw_viewing_t *v, vsw_failure_t *failure)
 static void
 vsw_viewing_rest(vsw_viewing_t *v)
 {
-    if (v->decoder == NULL) {
-        return;
-    }
-
     if (v->still.interval_us < VSW_REST_US) {
-        vsw_decoder_reset(v->decoder);
+        if (v->decoder != NULL) {
+            vsw_decoder_reset(v->decoder);
+        }
         return;
     }
 
@@ -705,6 +777,7 @@ vsw_viewing_keyframes_are_rare(const vsw_viewing_t *v)
 static void
 vsw_viewing_attach(vsw_viewing_t *v)
 {
+    vsw_viewing_held_drop(v);
     v->is_attached = true;
     v->is_catching_up = true;
     v->floor = v->sent;
@@ -718,6 +791,7 @@ vsw_viewing_detach(vsw_viewing_t *v)
 {
     vsw_unit_t key;
 
+    vsw_viewing_held_drop(v);
     v->is_attached = false;
     vsw_unit_ring_detach(v->ring);
     av_frame_unref(v->kept);
@@ -761,6 +835,10 @@ vsw_viewing_work(vsw_viewing_t *viewing, int64_t *due_us,
     }
 
     vsw_viewing_attach_as_needed(viewing);
+
+    if (vsw_viewing_show_held(viewing, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
 
     if (viewing->is_attached) {
         return vsw_viewing_take(viewing, failure);
