@@ -132,14 +132,17 @@ void
 vsw_process_died(vsw_process_t *process, int status)
 {
     bool stopped = process->state == VSW_PROCESS_STOPPING;
+    int  turns;
 
     if (process->state == VSW_PROCESS_IDLE) {
         return;
     }
 
     /* Its last words may still be in the link. */
-    while (process->link != NULL && vsw_process_read(process)) {
-        continue;
+    for (turns = 0; turns < VSW_PROCESS_TURNS; turns++) {
+        if (process->link == NULL || !vsw_process_read(process)) {
+            break;
+        }
     }
 
     vsw_process_unlink(process);

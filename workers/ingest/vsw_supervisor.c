@@ -18,12 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 
 static int  vsw_supervisor_start(vsw_supervisor_t *supervisor);
+static void vsw_supervisor_hide(void);
 static void vsw_supervisor_raise_files(void);
 static void vsw_supervisor_name_owner(vsw_supervisor_t *supervisor);
 static int  vsw_supervisor_connect(vsw_supervisor_t *supervisor);
@@ -45,6 +47,7 @@ static void vsw_supervisor_bury(vsw_supervisor_t          *supervisor,
 static void vsw_supervisor_on_terminate(struct ev_loop *loop, ev_signal *signal,
                                         int events);
 static void vsw_supervisor_given_back(void *data, const redisReply *reply);
+static void vsw_supervisor_end(vsw_supervisor_t *supervisor, int64_t now_ms);
 static void vsw_supervisor_on_reload(struct ev_loop *loop, ev_signal *signal,
                                      int events);
 static void vsw_supervisor_up(void *data);
@@ -96,6 +99,7 @@ vsw_supervisor_start(vsw_supervisor_t *supervisor)
     vsw_camera_env_t *env = &supervisor->env;
 
     signal(SIGPIPE, SIG_IGN);
+    vsw_supervisor_hide();
     vsw_supervisor_raise_files();
     vsw_clock_watch_init(&supervisor->clock);
     supervisor->ticked_ms = vsw_clock_ms();
@@ -140,6 +144,19 @@ vsw_supervisor_start(vsw_supervisor_t *supervisor)
     vsw_notify("READY=1\nSTATUS=waiting for Redis");
 
     return 0;
+}
+
+
+/*
+ * It holds passwords: no core, no debugger of our own user.  A sanitizer is
+ * such a debugger.
+ */
+static void
+vsw_supervisor_hide(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+    (void) prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 
@@ -336,9 +353,13 @@ vsw_supervisor_housekeeping(vsw_supervisor_t *supervisor, int64_t now_ms)
         vsw_notify("WATCHDOG=1");
     }
 
-    if (supervisor->leaving && now_ms >= supervisor->leave_ms) {
-        vsw_log(VSW_LOG_WARN, "leases could not be given back in time");
-        ev_break(supervisor->loop, EVBREAK_ALL);
+    if (supervisor->leaving) {
+        vsw_supervisor_end(supervisor, now_ms);
+
+        if (now_ms >= supervisor->leave_ms) {
+            vsw_log(VSW_LOG_WARN, "leases could not be given back in time");
+            ev_break(supervisor->loop, EVBREAK_ALL);
+        }
         return;
     }
 
@@ -462,6 +483,7 @@ vsw_supervisor_on_terminate(struct ev_loop *loop, ev_signal *signal, int events)
 {
     vsw_supervisor_t *supervisor = signal->data;
     vsw_camera_t     *camera;
+    int64_t           now = vsw_clock_ms();
     size_t            i;
 
     (void) events;
@@ -474,7 +496,8 @@ vsw_supervisor_on_terminate(struct ev_loop *loop, ev_signal *signal, int events)
     vsw_notify("STOPPING=1");
     vsw_log(VSW_LOG_INFO, "leaving: leases are given back");
     supervisor->leaving = 1;
-    supervisor->leave_ms = vsw_clock_ms() + VSW_SUPERVISOR_LEAVE_MS;
+    supervisor->leave_ms = now + VSW_SUPERVISOR_LEAVE_MS;
+    supervisor->stop_ms = now + VSW_SUPERVISOR_STOP_MS;
 
     for (i = 0; i < supervisor->cameras.count; i++) {
         camera = supervisor->cameras.list[i];
@@ -491,11 +514,11 @@ vsw_supervisor_on_terminate(struct ev_loop *loop, ev_signal *signal, int events)
 
     vsw_replicas_leave(&supervisor->replicas);
 
-    if (supervisor->give_backs == 0
-        || !vsw_redis_is_up(supervisor->env.control)) {
-        supervisor->leave_ms = 0;
-        ev_break(loop, EVBREAK_ALL);
+    if (!vsw_redis_is_up(supervisor->env.control)) {
+        supervisor->give_backs = 0;
     }
+
+    vsw_supervisor_end(supervisor, now);
 }
 
 
@@ -506,9 +529,30 @@ vsw_supervisor_given_back(void *data, const redisReply *reply)
 
     (void) reply;
 
-    if (--supervisor->give_backs == 0) {
-        ev_break(supervisor->loop, EVBREAK_ALL);
+    supervisor->give_backs--;
+    vsw_supervisor_end(supervisor, vsw_clock_ms());
+}
+
+
+/* When leases are given back, and processes have ended or had their time. */
+static void
+vsw_supervisor_end(vsw_supervisor_t *supervisor, int64_t now_ms)
+{
+    size_t i;
+
+    if (supervisor->give_backs > 0) {
+        return;
     }
+
+    for (i = 0; i < supervisor->cameras.count; i++) {
+        if (supervisor->cameras.list[i]->process.state != VSW_PROCESS_IDLE
+            && now_ms < supervisor->stop_ms)
+        {
+            return;
+        }
+    }
+
+    ev_break(supervisor->loop, EVBREAK_ALL);
 }
 
 

@@ -21,6 +21,7 @@
 #define VSW_SUPERVISOR_TICK_MS  50
 #define VSW_SUPERVISOR_SLEPT_MS 1000 /* a tick this late: we were stopped */
 #define VSW_SUPERVISOR_LEAVE_MS 1000 /* for leases to be given back */
+#define VSW_SUPERVISOR_STOP_MS  300  /* for cameras to tell their sources */
 #define VSW_SUPERVISOR_SPAWN_MS 500  /* until a spawner is tried again */
 #define VSW_SUPERVISOR_PING_MS  3000
 
@@ -49,6 +50,7 @@ typedef struct {
     int64_t           spawn_ms; /* without a spawner: when to try again */
     int64_t           ping_ms;
     int64_t           leave_ms;    /* leaving: when patience ends */
+    int64_t           stop_ms;     /* leaving: and that with processes */
     int64_t           watchdog_ms; /* when systemd wants to hear from us */
     int64_t           watchdog_every_ms;
     uint64_t          clock_jumps;
