@@ -84,13 +84,14 @@ sub hangs ($how, $seconds, %viewers) {
         $slowest = $ms if $ms > $slowest;
 
         # Until it has not answered for half a second, it may only be slow.
-        next if time() < $began + 1.1;
+        next if time() < $began + 1.4;
 
         for my $path ('live/yard/stream.mjpg', 'live/wall.mjpg?cameras=yard',
             'live/other/stream.mjpg', 'ready')
         {
             my ($refusal, $took) = timed("/$path");
             $statuses{ $refusal->{status} }++;
+            diag "$refusal->{status} of $path" if $refusal->{status} != 503;
             $statuses{'without Retry-After'}++
                 unless $refusal->{headers}{'retry-after'};
             $statuses{"late: $took ms for $path"}++ if $took > 300;
@@ -229,6 +230,8 @@ sub recovers ($how, %viewers) {
         explain \%statuses;
     ok wait_for(sub { $nginx->get('/live/gate/frame.jpg')->{status} == 200 }),
         'then declared';
+    ok wait_for(sub { $nginx->metric('vstream_redis_connections') == 6 }),
+        'and all connections are back';
     $foreign->reconnect->declare;
 }
 
