@@ -63,17 +63,18 @@ struct vsw_redis_s {
     vsw_redis_pending_t  *pending; /* oldest first */
     vsw_redis_pending_t **pending_end;
 
-    int64_t     entered_ms; /* when the state was entered */
-    int64_t     retry_ms;   /* DOWN: when to connect */
-    int64_t     delay_ms;   /* of the next retry */
-    int64_t     ticked_ms;
-    unsigned    attempt;   /* picks one of the host's addresses */
-    unsigned    greetings; /* replies still expected before UP */
-    uint64_t    connections;
-    const char *broken; /* why the connection must be closed, or NULL */
-    unsigned    hung : 1;
-    unsigned    refused : 1; /* try again slowly */
-    unsigned    told : 1;    /* this outage has been logged */
+    int64_t            entered_ms; /* when the state was entered */
+    int64_t            retry_ms;   /* DOWN: when to connect */
+    int64_t            delay_ms;   /* of the next retry */
+    int64_t            ticked_ms;
+    vsw_redis_lookup_t lookup;
+    unsigned           attempt;   /* picks one of the host's addresses */
+    unsigned           greetings; /* replies still expected before UP */
+    uint64_t           connections;
+    const char        *broken; /* why the connection must be closed, or NULL */
+    unsigned           hung : 1;
+    unsigned           refused : 1; /* try again slowly */
+    unsigned           told : 1;    /* this outage has been logged */
 };
 
 
@@ -142,6 +143,7 @@ vsw_redis_destroy(vsw_redis_t *redis)
     }
 
     vsw_redis_clear(redis);
+    vsw_redis_lookup_clear(&redis->lookup);
     ev_timer_stop(redis->loop, &redis->tick);
     explicit_bzero(&redis->options, sizeof(redis->options));
     free(redis);
@@ -232,17 +234,22 @@ vsw_redis_string(const redisReply *reply)
 static void
 vsw_redis_connect(vsw_redis_t *redis)
 {
-    redis->reader = redisReaderCreate();
-    if (redis->reader == NULL) {
-        vsw_redis_close(redis, "out of memory");
-        return;
+    redis->fd = vsw_redis_socket(redis);
+
+    if (redis->fd == -1 && redis->broken == NULL) {
+        return; /* its name is looked up; the next tick tries again */
     }
 
-    redis->fd = vsw_redis_socket(redis);
     redis->attempt++;
 
     if (redis->fd == -1) {
         vsw_redis_close(redis, redis->broken);
+        return;
+    }
+
+    redis->reader = redisReaderCreate();
+    if (redis->reader == NULL) {
+        vsw_redis_close(redis, "out of memory");
         return;
     }
 
@@ -275,8 +282,8 @@ vsw_redis_socket(vsw_redis_t *redis)
         }
     }
 
-    return vsw_redis_socket_connect(&redis->options.address, redis->attempt,
-                                    &redis->broken);
+    return vsw_redis_socket_connect(&redis->options.address, &redis->lookup,
+                                    redis->attempt, &redis->broken);
 }
 
 

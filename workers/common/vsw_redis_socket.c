@@ -5,7 +5,6 @@
 #include "vsw_redis_socket.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -18,16 +17,18 @@
 static int vsw_redis_socket_unix(const vsw_redis_address_t *redis,
                                  const char               **error);
 static int vsw_redis_socket_tcp(const vsw_redis_address_t *redis,
-                                unsigned attempt, const char **error);
+                                vsw_redis_lookup_t *lookup, unsigned attempt,
+                                const char **error);
 
 
 int
-vsw_redis_socket_connect(const vsw_redis_address_t *address, unsigned attempt,
+vsw_redis_socket_connect(const vsw_redis_address_t *address,
+                         vsw_redis_lookup_t *lookup, unsigned attempt,
                          const char **error)
 {
     return address->path[0] != '\0'
                ? vsw_redis_socket_unix(address, error)
-               : vsw_redis_socket_tcp(address, attempt, error);
+               : vsw_redis_socket_tcp(address, lookup, attempt, error);
 }
 
 
@@ -57,25 +58,25 @@ vsw_redis_socket_unix(const vsw_redis_address_t *redis, const char **error)
 
 /* Each attempt takes the next of the host's addresses. */
 static int
-vsw_redis_socket_tcp(const vsw_redis_address_t *redis, unsigned attempt,
+vsw_redis_socket_tcp(const vsw_redis_address_t *redis,
+                     vsw_redis_lookup_t *lookup, unsigned attempt,
                      const char **error)
 {
-    struct addrinfo  hints = { .ai_socktype = SOCK_STREAM,
-                               .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG };
-    struct addrinfo *list, *chosen;
-    unsigned         n;
-    char             port[8];
-    int              fd, rc;
+    const struct addrinfo *list, *chosen;
+    unsigned               n;
+    int                    fd, rc = 0;
 
-    snprintf(port, sizeof(port), "%u", redis->port);
-    rc = getaddrinfo(redis->host, port, &hints, &list);
-    if (rc != 0) {
-        *error = gai_strerror(rc);
+    list = vsw_redis_lookup_get(lookup, redis->host, redis->port, error);
+    if (list == NULL) {
         return -1;
     }
 
     for (n = 0, chosen = list; chosen != NULL; chosen = chosen->ai_next) {
         n++;
+    }
+
+    if (attempt % n == n - 1) {
+        vsw_redis_lookup_again(lookup, redis->host, redis->port);
     }
 
     for (n = attempt % n, chosen = list; n > 0; n--) {
@@ -98,8 +99,6 @@ vsw_redis_socket_tcp(const vsw_redis_address_t *redis, unsigned attempt,
         }
         fd = -1;
     }
-
-    freeaddrinfo(list);
 
     return fd;
 }

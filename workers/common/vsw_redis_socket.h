@@ -6,16 +6,19 @@
 #define VSW_REDIS_SOCKET_H
 
 #include "vsw_redis_address.h"
+#include "vsw_redis_lookup.h"
 
 
 /*
  * Begins to connect: a non-blocking descriptor that becomes writable when the
  * connection stands or has failed.  Where a name has several addresses, each
- * `attempt` takes the next.  -1: *error says why.  Blocks while a name is
- * looked up.
+ * `attempt` takes the next; when all have been tried, the name is looked up
+ * anew.  -1: *error says why, or is NULL while the name is looked up for the
+ * first time.
  */
 int vsw_redis_socket_connect(const vsw_redis_address_t *address,
-                             unsigned attempt, const char **error);
+                             vsw_redis_lookup_t *lookup, unsigned attempt,
+                             const char **error);
 
 
 #endif /* VSW_REDIS_SOCKET_H */
