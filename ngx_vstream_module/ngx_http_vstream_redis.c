@@ -466,7 +466,7 @@ ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis, const char *why,
     was_ready = redis->state == NGX_HTTP_VSTREAM_REDIS_READY;
 
     if (was_ready) {
-        redis->away = ngx_current_msec;
+        redis->away = ngx_current_msec - ngx_http_vstream_redis_waiting(redis);
         ngx_http_vstream_counted->redis_connections--;
     }
 
