@@ -449,7 +449,7 @@ vsw_limit_set(int resource, rlim_t value)
 
 
 static void
-vsw_camera_limits_set(void)
+vsw_child_limits_set(void)
 {
     int fd;
 
@@ -474,7 +474,7 @@ vsw_camera_limits_set(void)
 
 
 static int
-vsw_camera_descriptors_set(int link_fd)
+vsw_child_descriptors_set(int link_fd)
 {
     int null;
 
@@ -499,8 +499,8 @@ vsw_camera_descriptors_set(int link_fd)
 
 /* The fresh fork becomes a camera process. */
 static _Noreturn void
-vsw_camera_start(vsw_spawner_process_t *p, const char *id, int link_fd,
-                 pid_t spawner)
+vsw_child_run(vsw_spawner_process_t *p, const char *id, int link_fd,
+              pid_t spawner)
 {
     sigset_t none;
 
@@ -509,14 +509,14 @@ vsw_camera_start(vsw_spawner_process_t *p, const char *id, int link_fd,
         _exit(127); /* the spawner died before prctl() took hold */
     }
 
-    if (vsw_camera_descriptors_set(link_fd) != VSTREAM_OK
+    if (vsw_child_descriptors_set(link_fd) != VSTREAM_OK
         || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
     {
         _exit(127);
     }
 
     vsw_title_set(p, "vstream-camera", id);
-    vsw_camera_limits_set();
+    vsw_child_limits_set();
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -576,7 +576,7 @@ vsw_spawner_camera_start(vsw_spawner_process_t       *p,
     }
 
     if (reply.pid == 0) {
-        vsw_camera_start(p, request->id, link_fd, self);
+        vsw_child_run(p, request->id, link_fd, self);
     }
 
     if (reply.pid > 0) {
