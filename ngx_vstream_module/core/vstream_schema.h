@@ -123,7 +123,7 @@ int vstream_schema_frame_channel_read(vstream_slice_t  prefix,
 #define VSTREAM_STATE_CONNECTING  "connecting"
 #define VSTREAM_STATE_STREAMING   "streaming"
 #define VSTREAM_STATE_BACKING_OFF "backing_off"
-#define VSTREAM_STATE_QUARANTINED "quarantined" /* crashed 5 times in 60 s */
+#define VSTREAM_STATE_QUARANTINED "quarantined" /* crashes, or a barred epoch */
 /* Shown by the module where no status exists: nobody holds the camera. */
 #define VSTREAM_STATE_AWAY "away"
 
