@@ -240,7 +240,7 @@ is_flat('pings and settings between pictures', sub {
     for my $n (1 .. 16) {
         $http2->write(Vstream::Http2::bytes(6, 0, 0, 'abcdefgh') x 50
             . Vstream::Http2::bytes(4, 0, 0, pack 'nN', 4,
-                65535 + 100 * $n));
+                (1 << 20) + 100 * $n));
         $http2->pump_for(0.01);
     }
 
