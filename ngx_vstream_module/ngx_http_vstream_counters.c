@@ -134,34 +134,60 @@ ngx_http_vstream_counters_exit(void)
 }
 
 
+/* Ids are only ever appended, each before the number says so. */
+ngx_uint_t
+ngx_http_vstream_counters_find(ngx_str_t *id)
+{
+    ngx_uint_t                     i, n;
+    ngx_http_vstream_counted_id_t *counted;
+
+    n = ngx_http_vstream_shared->ncameras;
+    ngx_memory_barrier();
+
+    for (i = 0; i < n; i++) {
+        counted = &ngx_http_vstream_shared->ids[i];
+
+        if (counted->length == id->len
+            && ngx_memcmp(counted->text, id->data, id->len) == 0)
+        {
+            return i;
+        }
+    }
+
+    return NGX_HTTP_VSTREAM_COUNTED_CAMERAS;
+}
+
+
 ngx_uint_t
 ngx_http_vstream_counters_camera(ngx_str_t *id)
 {
-    ngx_uint_t                     i;
-    ngx_http_vstream_shared_t     *shared;
-    ngx_http_vstream_counted_id_t *counted;
+    ngx_uint_t                 i;
+    static ngx_uint_t          complained;
+    ngx_http_vstream_shared_t *shared;
 
     shared = ngx_http_vstream_shared;
 
     ngx_shmtx_lock(&ngx_http_vstream_shpool->mutex);
 
-    for (i = 0; i < shared->ncameras; i++) {
-        counted = &shared->ids[i];
+    i = ngx_http_vstream_counters_find(id);
 
-        if (counted->length == id->len
-            && ngx_memcmp(counted->text, id->data, id->len) == 0)
-        {
-            break;
-        }
-    }
-
-    if (i == shared->ncameras && i < NGX_HTTP_VSTREAM_COUNTED_CAMERAS) {
+    if (i == NGX_HTTP_VSTREAM_COUNTED_CAMERAS && shared->ncameras < i) {
+        i = shared->ncameras;
         shared->ids[i].length = (u_char) id->len;
         ngx_memcpy(shared->ids[i].text, id->data, id->len);
+        ngx_memory_barrier();
         shared->ncameras++;
     }
 
     ngx_shmtx_unlock(&ngx_http_vstream_shpool->mutex);
+
+    if (i == NGX_HTTP_VSTREAM_COUNTED_CAMERAS && !complained) {
+        complained = 1;
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "vstream: more than %d cameras since nginx was started: "
+                      "the later ones are not counted by name",
+                      NGX_HTTP_VSTREAM_COUNTED_CAMERAS);
+    }
 
     return i;
 }

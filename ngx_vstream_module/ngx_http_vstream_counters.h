@@ -75,8 +75,15 @@ ngx_int_t ngx_http_vstream_counters_init(ngx_cycle_t                  *cycle,
                                          ngx_http_vstream_main_conf_t *vmcf);
 void      ngx_http_vstream_counters_exit(void);
 
-/* The index of a camera in `cameras`; the same in all nginx workers. */
+/*
+ * The index of a camera in `cameras`, the same in all nginx workers; it is
+ * given one where it has none.  NGX_HTTP_VSTREAM_COUNTED_CAMERAS: the table is
+ * full.
+ */
 ngx_uint_t ngx_http_vstream_counters_camera(ngx_str_t *id);
+
+/* The same, but nothing is given: for those that only look. */
+ngx_uint_t ngx_http_vstream_counters_find(ngx_str_t *id);
 
 /* Viewers of a camera in all living nginx workers. */
 uint64_t ngx_http_vstream_counters_viewers(ngx_uint_t camera);

@@ -22,6 +22,9 @@ static void ngx_http_vstream_origin_found(void *data, redisReply *reply);
 /* How many of our ids another origin holds, as logged last. */
 static ngx_uint_t ngx_http_vstream_origin_conflicts;
 
+/* A host with a newer file has declared its set, and that was logged. */
+static ngx_uint_t ngx_http_vstream_origin_ousted;
+
 static ngx_msec_t ngx_http_vstream_origin_declared;
 static ngx_msec_t ngx_http_vstream_origin_looked;
 
@@ -99,6 +102,10 @@ ngx_http_vstream_camera_option(ngx_conf_t *cf, vstream_camera_t *camera,
     equals = ngx_strlchr(text->data, text->data + text->len, '=');
 
     if (equals == NULL) {
+        if (ngx_strlchr(text->data, text->data + text->len, '@')) {
+            ngx_str_set(text, "..."); /* a source, perhaps, with a password */
+        }
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid camera option \"%V\": options are written "
                            "as name=value, and with a space in them as "
@@ -291,6 +298,16 @@ ngx_http_vstream_origin_ids(ngx_http_vstream_main_conf_t *vmcf,
 }
 
 
+/* The last declaration did not arrive. */
+static void
+ngx_http_vstream_origin_again_soon(void)
+{
+    ngx_http_vstream_origin_declared = ngx_current_msec
+                                       - NGX_HTTP_VSTREAM_ORIGIN_AGAIN
+                                       + NGX_HTTP_VSTREAM_ORIGIN_LOOK;
+}
+
+
 void
 ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf)
 {
@@ -345,9 +362,12 @@ ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf)
         argv[argc++] = declared[i].json;
     }
 
-    if (argv[7].len) {
-        (void) ngx_http_vstream_redis_call(ngx_http_vstream_origin_answer, vmcf,
-                                           argc, argv);
+    if (argv[7].len == 0
+        || ngx_http_vstream_redis_call(ngx_http_vstream_origin_answer, vmcf,
+                                       argc, argv)
+               == NULL)
+    {
+        ngx_http_vstream_origin_again_soon();
     }
 
 done:
@@ -408,12 +428,14 @@ ngx_http_vstream_origin_answer(void *data, redisReply *reply)
     vmcf = data;
 
     if (reply == NULL) {
+        ngx_http_vstream_origin_again_soon();
         return;
     }
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0
         || reply->element[0]->type != REDIS_REPLY_INTEGER)
     {
+        ngx_http_vstream_origin_again_soon();
         said = ngx_http_vstream_redis_quote(reply->str, (size_t) reply->len);
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "vstream: redis refuses the cameras of origin \"%V\": "
@@ -423,6 +445,11 @@ ngx_http_vstream_origin_answer(void *data, redisReply *reply)
     }
 
     if (reply->element[0]->integer < 0) {
+        if (ngx_http_vstream_origin_ousted) {
+            return;
+        }
+
+        ngx_http_vstream_origin_ousted = 1;
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "vstream: another nginx has declared a newer set of "
                       "origin \"%V\", ours is left aside",

@@ -228,13 +228,13 @@ ngx_http_vstream_redis_waiting(ngx_http_vstream_redis_t *redis)
     ngx_msec_t                     since;
     ngx_http_vstream_redis_call_t *call;
 
-    if (redis->asked) {
-        since = redis->asked;
-
-    } else if (!ngx_queue_empty(&redis->calls)) {
+    if (!ngx_queue_empty(&redis->calls)) {
         call = ngx_queue_data(ngx_queue_head(&redis->calls),
                               ngx_http_vstream_redis_call_t, queue);
         since = call->sent;
+
+    } else if (redis->asked) {
+        since = redis->asked;
 
     } else {
         return 0;
@@ -629,6 +629,8 @@ ngx_http_vstream_redis_send(ngx_http_vstream_redis_t *redis, ngx_uint_t argc,
 
         if (capacity > 2 * NGX_HTTP_VSTREAM_REDIS_OUT_MAX) {
             redisFreeCommand(command);
+            redis->c->error = 1; /* it takes nothing: dial again */
+            ngx_post_event(redis->c->read, &ngx_posted_events);
             return NGX_ERROR;
         }
 
@@ -727,8 +729,15 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
     c = rev->data;
     redis = c->data;
 
-    if (c->close || c->error) {
-        /* worker_shutdown_timeout has passed, or a send failed */
+    if (c->close) {
+        /* worker_shutdown_timeout has passed: nobody needs it any more */
+        redis->complained = 1;
+        ngx_http_vstream_redis_lost(redis, "closed", 0);
+        ngx_del_timer(&redis->timer);
+        return;
+    }
+
+    if (c->error) {
         ngx_http_vstream_redis_lost(redis, "connection was cut", 0);
         return;
     }
@@ -945,9 +954,34 @@ ngx_http_vstream_redis_command_replies(ngx_http_vstream_redis_t *redis)
 
 
 static void
+ngx_http_vstream_redis_push_error(ngx_http_vstream_redis_t *redis,
+                                  ngx_str_t                *text)
+{
+    ngx_str_t   said;
+    const char *advice;
+
+    advice = "";
+
+    if (ngx_strncmp(text->data, "ERR unknown command", 19) == 0) {
+        advice = "; it must be Redis 7 or later";
+
+    } else if (ngx_strncmp(text->data, "NOPERM", 6) == 0) {
+        advice = "; its ACL must grant the channels, as in &vs:*";
+    }
+
+    ngx_http_vstream_counted->redis_errors++;
+    said = ngx_http_vstream_redis_quote((char *) text->data, text->len);
+    ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, 0,
+                  "vstream: redis \"%V\", connection %ui, refuses: \"%V\"%s",
+                  &ngx_http_vstream_redis_conf->name, redis->index, &said,
+                  advice);
+}
+
+
+static void
 ngx_http_vstream_redis_pushed(ngx_http_vstream_redis_t *redis)
 {
-    ngx_str_t                text, said, id;
+    ngx_str_t                text, id;
     vstream_slice_t          slice;
     ngx_http_vstream_push_t *push;
 
@@ -961,19 +995,12 @@ ngx_http_vstream_redis_pushed(ngx_http_vstream_redis_t *redis)
         return;
     }
 
+    redis->asked = 0;
+
     if (push->type == NGX_HTTP_VSTREAM_PUSH_ERROR) {
-        ngx_http_vstream_counted->redis_errors++;
-        said = ngx_http_vstream_redis_quote((char *) text.data, text.len);
-        ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, 0,
-                      "vstream: redis \"%V\" refuses a subscription: \"%V\"; "
-                      "it must be Redis 7 or later, and its ACL must grant "
-                      "the channels (&%V:*)",
-                      &ngx_http_vstream_redis_conf->name, &said,
-                      &ngx_http_vstream_redis_conf->prefix);
+        ngx_http_vstream_redis_push_error(redis, &text);
         return;
     }
-
-    redis->asked = 0;
 
     if (push->type != NGX_HTTP_VSTREAM_PUSH_MESSAGE
         && push->type != NGX_HTTP_VSTREAM_PUSH_SUBSCRIBED)
@@ -1194,7 +1221,7 @@ ngx_http_vstream_redis_call_t *
 ngx_http_vstream_redis_call(ngx_http_vstream_redis_reply_pt handler, void *data,
                             ngx_uint_t argc, ngx_str_t *argv)
 {
-    if (!ngx_http_vstream_redis_is_there()) {
+    if (ngx_http_vstream_redis[0].state != NGX_HTTP_VSTREAM_REDIS_READY) {
         return NULL;
     }
 

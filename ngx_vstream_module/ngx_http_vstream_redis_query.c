@@ -25,6 +25,7 @@ static void ngx_http_vstream_lookup_known(void *data, redisReply *reply);
 static void ngx_http_vstream_lookup_still(void *data, redisReply *reply);
 static void ngx_http_vstream_survey_cameras(void *data, redisReply *reply);
 static void ngx_http_vstream_survey_status(void *data, redisReply *reply);
+static void ngx_http_vstream_survey_finish(ngx_http_vstream_survey_t *survey);
 
 
 static ngx_http_vstream_surveyed_pt ngx_http_vstream_surveyed;
@@ -417,6 +418,7 @@ ngx_http_vstream_survey_cameras(void *data, redisReply *reply)
         query =
             ngx_palloc(survey->pool, sizeof(ngx_http_vstream_status_query_t));
         if (query == NULL) {
+            survey->failed = 1;
             break;
         }
 
@@ -429,6 +431,7 @@ ngx_http_vstream_survey_cameras(void *data, redisReply *reply)
                                         2, argv)
             == NULL)
         {
+            survey->failed = 1;
             break;
         }
 
@@ -436,8 +439,21 @@ ngx_http_vstream_survey_cameras(void *data, redisReply *reply)
     }
 
     if (survey->pending == 0) {
-        ngx_http_vstream_surveyed(survey);
+        ngx_http_vstream_survey_finish(survey);
     }
+}
+
+
+/* A survey with holes would say of cameras that they are away. */
+static void
+ngx_http_vstream_survey_finish(ngx_http_vstream_survey_t *survey)
+{
+    if (survey->failed) {
+        ngx_destroy_pool(survey->pool);
+        survey = NULL;
+    }
+
+    ngx_http_vstream_surveyed(survey);
 }
 
 
@@ -466,6 +482,15 @@ ngx_http_vstream_survey_field(ngx_pool_t *pool, ngx_http_vstream_row_t *row,
 }
 
 
+/* An error that says nothing of the key: Redis loads, or runs a script. */
+static ngx_uint_t
+ngx_http_vstream_reply_is_busy(redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR
+           && ngx_strncmp(reply->str, "WRONGTYPE", 9) != 0;
+}
+
+
 static void
 ngx_http_vstream_survey_status(void *data, redisReply *reply)
 {
@@ -476,7 +501,10 @@ ngx_http_vstream_survey_status(void *data, redisReply *reply)
     query = data;
     survey = query->survey;
 
-    if (reply && reply->type == REDIS_REPLY_ARRAY) {
+    if (reply == NULL || ngx_http_vstream_reply_is_busy(reply)) {
+        survey->failed = 1;
+
+    } else if (reply->type == REDIS_REPLY_ARRAY) {
         for (i = 0; i + 1 < reply->elements; i += 2) {
             ngx_http_vstream_survey_field(survey->pool, query->row,
                                           reply->element[i],
@@ -484,14 +512,7 @@ ngx_http_vstream_survey_status(void *data, redisReply *reply)
         }
     }
 
-    if (--survey->pending) {
-        return;
+    if (--survey->pending == 0) {
+        ngx_http_vstream_survey_finish(survey);
     }
-
-    if (reply == NULL) {
-        ngx_destroy_pool(survey->pool);
-        survey = NULL;
-    }
-
-    ngx_http_vstream_surveyed(survey);
 }

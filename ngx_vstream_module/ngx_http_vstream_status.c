@@ -165,7 +165,8 @@ ngx_http_vstream_status_row_write(vstream_writer_t             *w,
                                   ngx_http_vstream_main_conf_t *vmcf,
                                   ngx_http_vstream_row_t       *row)
 {
-    int64_t age_ms;
+    int64_t    age_ms;
+    ngx_uint_t counter;
 
     vstream_writer_text(w, "{\"id\":");
     vstream_writer_json_string(w, ngx_http_vstream_slice(&row->id));
@@ -199,9 +200,12 @@ ngx_http_vstream_status_row_write(vstream_writer_t             *w,
     vstream_writer_text(w, ngx_http_vstream_status_is_stale(row, age_ms)
                                ? ",\"stale\":true"
                                : ",\"stale\":false");
+    counter = ngx_http_vstream_counters_find(&row->id);
+
     vstream_writer_text(w, ",\"viewers\":");
-    vstream_writer_uint(w, ngx_http_vstream_counters_viewers(
-                               ngx_http_vstream_counters_camera(&row->id)));
+    vstream_writer_uint(w, counter < NGX_HTTP_VSTREAM_COUNTED_CAMERAS
+                               ? ngx_http_vstream_counters_viewers(counter)
+                               : 0);
     vstream_writer_text(w, "}");
 }
 
@@ -248,35 +252,15 @@ ngx_http_vstream_status_write(vstream_writer_t             *w,
 }
 
 
+/* The text of one row, or of all where `row` is NULL. */
 static ngx_int_t
-ngx_http_vstream_status_reply(ngx_http_vstream_status_t *status,
-                              ngx_http_vstream_survey_t *survey)
+ngx_http_vstream_status_render(ngx_pool_t                   *pool,
+                               ngx_http_vstream_main_conf_t *vmcf,
+                               ngx_http_vstream_survey_t    *survey,
+                               ngx_http_vstream_row_t *row, ngx_str_t *text)
 {
-    u_char                       *data;
-    size_t                        size;
-    vstream_writer_t              w;
-    ngx_http_request_t           *r;
-    ngx_http_vstream_row_t       *row;
-    ngx_http_vstream_main_conf_t *vmcf;
-
-    r = status->request;
-    row = NULL;
-
-    if (survey == NULL) {
-        return ngx_http_vstream_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                        "Redis does not answer.");
-    }
-
-    if (status->camera.len) {
-        row = ngx_http_vstream_status_find(survey, &status->camera);
-
-        if (row == NULL) {
-            return ngx_http_vstream_problem(r, NGX_HTTP_NOT_FOUND,
-                                            "There is no such camera.");
-        }
-    }
-
-    vmcf = ngx_http_get_module_main_conf(r, ngx_vstream_module);
+    size_t           size;
+    vstream_writer_t w;
 
     vstream_writer_init(&w, NULL, 0);
     ngx_http_vstream_status_write(&w, vmcf, survey, row);
@@ -284,20 +268,88 @@ ngx_http_vstream_status_reply(ngx_http_vstream_status_t *status,
     /* Ages and viewers may have grown by a digit until the second writing. */
 
     size = w.length + 64 * (survey->nrows + 1);
-    data = ngx_pnalloc(r->pool, size);
-    if (data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    text->data = ngx_pnalloc(pool, size);
+    if (text->data == NULL) {
+        return NGX_ERROR;
     }
 
-    vstream_writer_init(&w, (char *) data, size);
+    vstream_writer_init(&w, (char *) text->data, size);
     ngx_http_vstream_status_write(&w, vmcf, survey, row);
+    text->len = w.length;
 
-    if (vstream_writer_status(&w) != VSTREAM_OK) {
+    return vstream_writer_status(&w) == VSTREAM_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * The text of all rows is written once per survey, however many ask for it:
+ * with a thousand cameras it costs milliseconds.  While storage is away the
+ * survey stays, and its text would not show how old it grows.
+ */
+static ngx_int_t
+ngx_http_vstream_status_text_all(ngx_http_request_t           *r,
+                                 ngx_http_vstream_main_conf_t *vmcf,
+                                 ngx_http_vstream_survey_t    *survey,
+                                 ngx_str_t                    *text)
+{
+    if (!ngx_http_vstream_store_is_there()) {
+        return ngx_http_vstream_status_render(r->pool, vmcf, survey, NULL,
+                                              text);
+    }
+
+    if (survey->text.len == 0
+        && ngx_http_vstream_status_render(survey->pool, vmcf, survey, NULL,
+                                          &survey->text)
+               != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    text->data = ngx_pstrdup(r->pool, &survey->text);
+    text->len = survey->text.len;
+
+    return text->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_vstream_status_reply(ngx_http_vstream_status_t *status,
+                              ngx_http_vstream_survey_t *survey)
+{
+    ngx_int_t                     rc;
+    ngx_str_t                     text;
+    ngx_http_request_t           *r;
+    ngx_http_vstream_row_t       *row;
+    ngx_http_vstream_main_conf_t *vmcf;
+
+    r = status->request;
+    vmcf = ngx_http_get_module_main_conf(r, ngx_vstream_module);
+
+    if (survey == NULL) {
+        return ngx_http_vstream_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                        "Redis does not answer.");
+    }
+
+    if (status->camera.len == 0) {
+        rc = ngx_http_vstream_status_text_all(r, vmcf, survey, &text);
+
+    } else {
+        row = ngx_http_vstream_status_find(survey, &status->camera);
+
+        if (row == NULL) {
+            return ngx_http_vstream_problem(r, NGX_HTTP_NOT_FOUND,
+                                            "There is no such camera.");
+        }
+
+        rc = ngx_http_vstream_status_render(r->pool, vmcf, survey, row, &text);
+    }
+
+    if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_vstream_reply(r, NGX_HTTP_OK, "application/json", data,
-                                  w.length);
+    return ngx_http_vstream_reply(r, NGX_HTTP_OK, "application/json", text.data,
+                                  text.len);
 }
 
 

@@ -17,13 +17,15 @@
 
 
 #define NGX_HTTP_VSTREAM_STORE_TICK   250
-#define NGX_HTTP_VSTREAM_STORE_LINGER 1000  /* subscribed without a viewer */
-#define NGX_HTTP_VSTREAM_STORE_FORGET 2000  /* kept without a watch */
-#define NGX_HTTP_VSTREAM_STORE_REVIEW 5000  /* a live camera is looked up */
-#define NGX_HTTP_VSTREAM_STORE_ABSENT 4000  /* then it is withdrawn */
-#define NGX_HTTP_VSTREAM_STORE_YIELD  10000 /* lower epochs, then believed */
-#define NGX_HTTP_VSTREAM_STORE_MAX    (2 * VSTREAM_CAMERAS_MAX)
-#define NGX_HTTP_VSTREAM_SURVEY_AGE   250
+#define NGX_HTTP_VSTREAM_STORE_LINGER 1000 /* subscribed without a viewer */
+#define NGX_HTTP_VSTREAM_STORE_FORGET 2000 /* kept without a watch */
+#define NGX_HTTP_VSTREAM_STORE_REVIEW 5000 /* a live camera is looked up */
+#define NGX_HTTP_VSTREAM_STORE_ABSENT 4000 /* then it is withdrawn */
+#define NGX_HTTP_VSTREAM_STORE_OUSTED                                          \
+    12000                                  /* the same, if it is of this file */
+#define NGX_HTTP_VSTREAM_STORE_YIELD 10000 /* lower epochs, then believed */
+#define NGX_HTTP_VSTREAM_STORE_MAX   (2 * VSTREAM_CAMERAS_MAX)
+#define NGX_HTTP_VSTREAM_SURVEY_AGE  250
 
 
 static void ngx_http_vstream_store_tick(ngx_event_t *ev);
@@ -376,29 +378,32 @@ ngx_http_vstream_store_is_newer(ngx_http_vstream_camera_t *camera,
 /*
  * Redis holds no such camera.  A Redis that came back empty gets the cameras
  * of this file from the first of us to reach it, those of others from them,
- * within seconds: what is missing for longer is withdrawn.
+ * within seconds: what is missing for longer is withdrawn.  A camera of this
+ * file can be withdrawn, too, by a host that has a newer one.
  */
 static void
 ngx_http_vstream_store_missed(ngx_http_vstream_camera_t *camera)
 {
-    if (ngx_http_vstream_origin_declares(ngx_http_vstream_store_conf,
-                                         &camera->node.str))
-    {
-        ngx_http_vstream_store_tell(camera, NGX_HTTP_VSTREAM_LOST, 1);
-        return;
-    }
+    ngx_uint_t ours;
+    ngx_msec_t grace;
 
-    ngx_http_vstream_store_tell(camera, NGX_HTTP_VSTREAM_UNKNOWN, 1);
+    ours = ngx_http_vstream_origin_declares(ngx_http_vstream_store_conf,
+                                            &camera->node.str);
+    grace =
+        ours ? NGX_HTTP_VSTREAM_STORE_OUSTED : NGX_HTTP_VSTREAM_STORE_ABSENT;
 
     if (!camera->missing) {
         camera->missing = 1;
         camera->missing_since = ngx_current_msec;
-
-    } else if (ngx_current_msec - camera->missing_since
-               >= NGX_HTTP_VSTREAM_STORE_ABSENT)
-    {
-        ngx_http_vstream_store_tell(camera, NGX_HTTP_VSTREAM_UNKNOWN, 0);
     }
+
+    if (ngx_current_msec - camera->missing_since >= grace) {
+        ngx_http_vstream_store_tell(camera, NGX_HTTP_VSTREAM_UNKNOWN, 0);
+        ours = 0;
+    }
+
+    ngx_http_vstream_store_tell(
+        camera, ours ? NGX_HTTP_VSTREAM_LOST : NGX_HTTP_VSTREAM_UNKNOWN, 1);
 }
 
 
@@ -617,6 +622,10 @@ ngx_http_vstream_store_look_after(ngx_http_vstream_camera_t *camera)
     if (now - camera->looked_up >= NGX_HTTP_VSTREAM_STORE_REVIEW
         && ngx_http_vstream_redis_is_there())
     {
+        if (!camera->confirmed) {
+            camera->subscribed = 0; /* refused, it seems: ask again */
+        }
+
         ngx_http_vstream_store_subscribe(camera);
         ngx_http_vstream_store_lookup(camera);
     }
@@ -661,8 +670,10 @@ ngx_http_vstream_store_survey_begin(void)
         return NGX_OK;
     }
 
-    if (ngx_http_vstream_redis_survey(ngx_http_vstream_store_surveyed)
-        != NGX_OK) {
+    if (!ngx_http_vstream_redis_is_there()
+        || ngx_http_vstream_redis_survey(ngx_http_vstream_store_surveyed)
+               != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 

@@ -150,6 +150,8 @@ typedef struct {
     ngx_msec_t              taken;
     ngx_uint_t              nrows;
     ngx_uint_t              pending; /* answers that are still awaited */
+    ngx_uint_t              failed;  /* one of them was none */
+    ngx_str_t               text;    /* of all rows, once it was asked for */
     ngx_http_vstream_row_t *rows;
 } ngx_http_vstream_survey_t;
 

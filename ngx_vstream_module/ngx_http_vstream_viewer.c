@@ -19,6 +19,7 @@
 #define NGX_HTTP_VSTREAM_FIRST_PICTURE 1500 /* ms that it may take */
 #define NGX_HTTP_VSTREAM_IDLE_LOOK     10000
 #define NGX_HTTP_VSTREAM_REOPEN        500
+#define NGX_HTTP_VSTREAM_UNKNOWN_LOOK  5000
 #define NGX_HTTP_VSTREAM_DRAIN_TICK    250
 #define NGX_HTTP_VSTREAM_DRAIN_SPREAD  5000
 #define NGX_HTTP_VSTREAM_RATE_SLACK_US 8000
@@ -33,6 +34,7 @@ typedef struct {
     ngx_uint_t                 counter; /* of the camera, while counted */
     int64_t                    due_us;  /* when fps= lets the next one go */
     ngx_str_t                  id;
+    ngx_msec_t                 unknown_since;
     unsigned                   opened : 1;  /* the store has answered */
     unsigned                   unknown : 1; /* there is no such camera */
     unsigned                   counted : 1;
@@ -73,11 +75,11 @@ static ngx_int_t ngx_http_vstream_viewer_open(
     ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_detach(ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_lane_close(ngx_http_vstream_lane_t *lane);
-static ngx_http_vstream_lane_t *ngx_http_vstream_viewer_closed_lane(
+static ngx_uint_t ngx_http_vstream_viewer_has_closed(
     ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_watch_handler(
     ngx_http_vstream_watch_t *watch, ngx_http_vstream_event_t event);
-static void ngx_http_vstream_viewer_advance(ngx_http_vstream_viewer_t *viewer);
+static void ngx_http_vstream_viewer_proceed(ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_send(ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_write_handler(ngx_http_request_t *r);
 static void ngx_http_vstream_viewer_timer_handler(ngx_event_t *ev);
@@ -248,7 +250,7 @@ ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
 
     r->main->count++;
     ngx_add_timer(&viewer->timer, NGX_HTTP_VSTREAM_STORE_TIMEOUT);
-    ngx_http_vstream_viewer_advance(viewer);
+    ngx_http_vstream_viewer_proceed(viewer);
 
     return NGX_DONE;
 }
@@ -346,11 +348,17 @@ ngx_http_vstream_lane_close(ngx_http_vstream_lane_t *lane)
 static ngx_int_t
 ngx_http_vstream_lane_count(ngx_http_vstream_lane_t *lane)
 {
+    uint64_t viewers;
+
     lane->counter = lane->watch.camera->counter;
 
-    if (ngx_http_vstream_counters_viewers(lane->counter)
-        >= lane->viewer->conf->max_viewers)
-    {
+    /* A camera beyond the table is bounded in this worker alone. */
+
+    viewers = lane->counter < NGX_HTTP_VSTREAM_COUNTED_CAMERAS
+                  ? ngx_http_vstream_counters_viewers(lane->counter)
+                  : lane->watch.camera->live - 1;
+
+    if (viewers >= lane->viewer->conf->max_viewers) {
         return NGX_BUSY;
     }
 
@@ -659,7 +667,7 @@ ngx_http_vstream_viewer_begin(ngx_http_vstream_viewer_t *viewer,
         return;
     }
 
-    ngx_add_timer(&viewer->timer, ngx_http_vstream_viewer_closed_lane(viewer)
+    ngx_add_timer(&viewer->timer, ngx_http_vstream_viewer_has_closed(viewer)
                                       ? NGX_HTTP_VSTREAM_REOPEN
                                       : NGX_HTTP_VSTREAM_IDLE_LOOK);
 
@@ -690,7 +698,7 @@ ngx_http_vstream_viewer_begin(ngx_http_vstream_viewer_t *viewer,
  * after every answer of the store and when it did not come in time.
  */
 static void
-ngx_http_vstream_viewer_advance(ngx_http_vstream_viewer_t *viewer)
+ngx_http_vstream_viewer_proceed(ngx_http_vstream_viewer_t *viewer)
 {
     ngx_uint_t               i, unknown, pictures;
     ngx_http_vstream_lane_t *lane;
@@ -790,19 +798,48 @@ ngx_http_vstream_lane_take(ngx_http_vstream_lane_t *lane)
 }
 
 
+/*
+ * There is no such camera, or no longer.  Where this is the answer to a second
+ * try of a viewer that streams already, Redis may have come back empty a
+ * moment ago: it is believed when it says so again.
+ */
 static void
-ngx_http_vstream_lane_unknown(ngx_http_vstream_lane_t *lane)
+ngx_http_vstream_lane_unknown(ngx_http_vstream_lane_t *lane, ngx_uint_t first)
 {
+    ngx_uint_t                 i, unknown, believed;
     ngx_http_vstream_viewer_t *viewer;
 
     viewer = lane->viewer;
+    believed =
+        !first || lane->unknown || viewer->state != NGX_HTTP_VSTREAM_STREAMING;
     lane->unknown = 1;
+    lane->unknown_since = ngx_current_msec;
     ngx_http_vstream_lane_close(lane);
 
-    if (viewer->nlanes == 1) {
+    unknown = 0;
+
+    for (i = 0; i < viewer->nlanes; i++) {
+        unknown += viewer->lanes[i].unknown;
+    }
+
+    if (believed && unknown == viewer->nlanes) {
         viewer->draining = 1;
         viewer->drain_at = ngx_current_msec;
         viewer->reason = NGX_HTTP_VSTREAM_CLOSED_GONE;
+    }
+}
+
+
+/* The camera is there; it may have as many viewers as it may have. */
+static void
+ngx_http_vstream_lane_known(ngx_http_vstream_lane_t *lane)
+{
+    lane->unknown = 0;
+
+    if (lane->viewer->state == NGX_HTTP_VSTREAM_STREAMING && !lane->counted
+        && ngx_http_vstream_lane_count(lane) != NGX_OK)
+    {
+        ngx_http_vstream_lane_close(lane);
     }
 }
 
@@ -811,6 +848,7 @@ static void
 ngx_http_vstream_viewer_watch_handler(ngx_http_vstream_watch_t *watch,
                                       ngx_http_vstream_event_t  event)
 {
+    ngx_uint_t                 first;
     ngx_connection_t          *c;
     ngx_http_vstream_lane_t   *lane;
     ngx_http_vstream_viewer_t *viewer;
@@ -819,6 +857,7 @@ ngx_http_vstream_viewer_watch_handler(ngx_http_vstream_watch_t *watch,
     viewer = lane->viewer;
     c = viewer->request->connection;
 
+    first = !lane->opened;
     lane->opened = 1;
 
     switch (event) {
@@ -838,7 +877,7 @@ ngx_http_vstream_viewer_watch_handler(ngx_http_vstream_watch_t *watch,
         break;
 
     case NGX_HTTP_VSTREAM_UNKNOWN:
-        ngx_http_vstream_lane_unknown(lane);
+        ngx_http_vstream_lane_unknown(lane, first);
         break;
 
     case NGX_HTTP_VSTREAM_PART:
@@ -849,16 +888,11 @@ ngx_http_vstream_viewer_watch_handler(ngx_http_vstream_watch_t *watch,
         break;
 
     case NGX_HTTP_VSTREAM_KNOWN:
-        if (viewer->state == NGX_HTTP_VSTREAM_STREAMING
-            && ngx_http_vstream_lane_count(lane) != NGX_OK)
-        {
-            ngx_http_vstream_lane_close(lane);
-        }
-
+        ngx_http_vstream_lane_known(lane);
         break;
     }
 
-    ngx_http_vstream_viewer_advance(viewer);
+    ngx_http_vstream_viewer_proceed(viewer);
     ngx_http_run_posted_requests(c);
 }
 
@@ -938,13 +972,42 @@ ngx_http_vstream_viewer_unanswered(ngx_http_vstream_viewer_t *viewer)
         }
     }
 
-    ngx_http_vstream_viewer_advance(viewer);
+    ngx_http_vstream_viewer_proceed(viewer);
 }
 
 
-/* A lane that had no store when it was opened, or lost it; NULL: none. */
-static ngx_http_vstream_lane_t *
-ngx_http_vstream_viewer_closed_lane(ngx_http_vstream_viewer_t *viewer)
+/*
+ * Had it no store when it was opened, or lost it?  A camera that was unknown
+ * may have been declared since.
+ */
+static ngx_uint_t
+ngx_http_vstream_lane_is_closed(ngx_http_vstream_lane_t *lane)
+{
+    return lane->watch.camera == NULL
+           && (!lane->unknown
+               || ngx_current_msec - lane->unknown_since
+                      >= NGX_HTTP_VSTREAM_UNKNOWN_LOOK);
+}
+
+
+static ngx_uint_t
+ngx_http_vstream_viewer_has_closed(ngx_http_vstream_viewer_t *viewer)
+{
+    ngx_uint_t i;
+
+    for (i = 0; i < viewer->nlanes; i++) {
+        if (viewer->lanes[i].watch.camera == NULL) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Tries all closed lanes again.  The viewer may be gone afterwards. */
+static void
+ngx_http_vstream_viewer_reopen(ngx_http_vstream_viewer_t *viewer)
 {
     ngx_uint_t               i;
     ngx_http_vstream_lane_t *lane;
@@ -952,12 +1015,20 @@ ngx_http_vstream_viewer_closed_lane(ngx_http_vstream_viewer_t *viewer)
     for (i = 0; i < viewer->nlanes; i++) {
         lane = &viewer->lanes[i];
 
-        if (lane->watch.camera == NULL && !lane->unknown) {
-            return lane;
+        if (!ngx_http_vstream_lane_is_closed(lane)) {
+            continue;
+        }
+
+        lane->opened = 0;
+
+        if (ngx_http_vstream_store_watch(&lane->watch, &lane->id, 1) == NGX_OK)
+        {
+            lane->opened = 1;
+            ngx_http_vstream_lane_known(lane);
         }
     }
 
-    return NULL;
+    ngx_http_vstream_viewer_send(viewer);
 }
 
 
@@ -966,7 +1037,6 @@ ngx_http_vstream_viewer_timer_handler(ngx_event_t *ev)
 {
     ngx_connection_t          *c;
     ngx_msec_int_t             left;
-    ngx_http_vstream_lane_t   *lane;
     ngx_http_vstream_viewer_t *viewer;
 
     viewer = ev->data;
@@ -993,22 +1063,13 @@ ngx_http_vstream_viewer_timer_handler(ngx_event_t *ev)
             break;
         }
 
-        lane = ngx_http_vstream_viewer_closed_lane(viewer);
-
-        if (lane && left > NGX_HTTP_VSTREAM_REOPEN) {
-            left = NGX_HTTP_VSTREAM_REOPEN;
+        if (!ngx_http_vstream_viewer_has_closed(viewer)) {
+            ngx_add_timer(ev, (ngx_msec_t) left);
+            break;
         }
 
-        ngx_add_timer(ev, (ngx_msec_t) left);
-
-        if (lane
-            && ngx_http_vstream_store_watch(&lane->watch, &lane->id, 1)
-                   == NGX_OK) {
-            ngx_http_vstream_viewer_watch_handler(&lane->watch,
-                                                  NGX_HTTP_VSTREAM_KNOWN);
-            return;
-        }
-
+        ngx_add_timer(ev, (ngx_msec_t) ngx_min(left, NGX_HTTP_VSTREAM_REOPEN));
+        ngx_http_vstream_viewer_reopen(viewer);
         break;
 
     case NGX_HTTP_VSTREAM_DETACHED:

@@ -91,7 +91,7 @@ sub hangs ($how, $seconds, %viewers) {
         {
             my ($refusal, $took) = timed("/$path");
             $statuses{ $refusal->{status} }++;
-            diag "$refusal->{status} of $path" if $refusal->{status} != 503;
+            diag "$refusal->{status} of $path after ", time() - $began if $refusal->{status} != 503;
             $statuses{'without Retry-After'}++
                 unless $refusal->{headers}{'retry-after'};
             $statuses{"late: $took ms for $path"}++ if $took > 300;
