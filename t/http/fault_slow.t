@@ -184,4 +184,49 @@ for my $with_tls (0, 1) {
         . 'reason="slow"}') > $skipped, "$name: what was skipped is counted";
 }
 
+{
+    # The same over HTTP/2, where a window is the pace.
+    my $http2 = Vstream::Http2->connect($nginx, manual => 1);
+    my $stream = $http2->open($path);
+    my $until = time() + 3;
+    my ($count, $wrong, $last, $late) = (0, 0, 0, 0);
+
+    while (time() < $until) {
+        $http2->pump_for(0.05);
+        $http2->grant($_, 15_000) for 0, $stream->id;
+
+        while ($stream->{body} =~ /\nContent-Length: (\d+)\r\n.*?\r\n\r\n/s
+            && length $stream->{body} >= $+[0] + $1 + 2)
+        {
+            my $part = $stream->part;
+            my $age = $part->{came} - $part->{headers}{'x-timestamp'};
+
+            $count++;
+            $wrong++ unless Vstream::Load::is_right($part)
+                && $part->{headers}{'x-frame-seq'} > $last;
+            $last = $part->{headers}{'x-frame-seq'};
+            $late = $age if $age > $late;
+        }
+    }
+
+    ok $count > 8 && $wrong == 0,
+        "slow over HTTP/2: $count pictures, whole and in order"
+        or diag "$wrong wrong";
+    ok $late < 1, sprintf 'slow over HTTP/2: %d ms late at most', 1000 * $late;
+
+    # And a drip: a byte of window now and then.
+    my $before = stalled();
+    $until = time() + 4;
+
+    while (!defined $stream->was_reset && time() < $until) {
+        $http2->grant($_, 1) for 0, $stream->id;
+        $http2->pump_for(0.2);
+    }
+
+    ok defined $stream->was_reset, 'a drip over HTTP/2: its stream is reset';
+    is stalled() - $before, 1, 'a drip over HTTP/2: and counted';
+    is $http2->closed, undef, 'a drip over HTTP/2: the connection lives on';
+    $http2->close;
+}
+
 finish();

@@ -10,8 +10,6 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
-use Digest::MD5 qw(md5_hex);
-
 use Vstream::Http2;
 use Vstream::Load;
 use Vstream::Test;
@@ -36,17 +34,6 @@ sub connect_to (%options) {
         exists $options{tls} && !$options{tls} ? (port => $clear) : ());
 }
 
-# Does the picture say what it is, and is it that?  See t/clients/publisher.
-sub is_right ($part) {
-    my $jpeg = $part->{jpeg};
-    my ($length) = unpack 'n', substr $jpeg, 4, 2;
-    my $text = substr $jpeg, 6, $length - 2;
-
-    return $text eq "vstream $part->{headers}{'x-camera'}"
-        . " $part->{headers}{'x-frame-id'} "
-        . md5_hex(substr $jpeg, 4 + $length);
-}
-
 # Some parts of several streams, read in turn.  What is wrong with them?
 sub faults ($parts, @streams) {
     my ($bad, %last) = (0);
@@ -57,7 +44,7 @@ sub faults ($parts, @streams) {
             my $of = $stream->id . $part->{headers}{'x-camera'};
             my $seq = $part->{headers}{'x-frame-seq'};
 
-            $bad++ unless is_right($part);
+            $bad++ unless Vstream::Load::is_right($part);
             $bad++ if $seq < ($last{$of} // 0);
             $last{$of} = $seq;
         }

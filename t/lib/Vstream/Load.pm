@@ -10,6 +10,7 @@ use parent 'Vstream::Process';
 
 use Carp qw(croak);
 use Cwd qw(abs_path);
+use Digest::MD5 qw(md5_hex);
 use FindBin;
 use IO::Socket::INET;
 use JSON::PP qw(decode_json);
@@ -71,6 +72,16 @@ sub view ($class, $nginx, $path, %options) {
             $options{port}
                 // ($options{tls} ? $nginx->tls_port : $nginx->port),
             $path ]);
+}
+
+# Does a part hold what it says, as t/clients/publisher made it?
+sub is_right ($part) {
+    my $jpeg = $part->{jpeg};
+    my ($length) = unpack 'n', substr $jpeg, 4, 2;
+
+    return substr($jpeg, 6, $length - 2) eq "vstream "
+        . "$part->{headers}{'x-camera'} $part->{headers}{'x-frame-id'} "
+        . md5_hex(substr $jpeg, 4 + $length);
 }
 
 # What they have seen, by the names that t/clients/viewers.c gives it.
