@@ -23,7 +23,7 @@ ngx_http_vstream_ready_handler(ngx_http_request_t *r)
     static u_char body[] = "{\"status\":\"ready\"}\n";
 
     if (!ngx_http_vstream_store_is_there()
-        && !ngx_http_vstream_store_is_coming()) {
+        && !ngx_http_vstream_store_is_starting()) {
         return ngx_http_vstream_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                         "Redis does not answer.");
     }

@@ -98,6 +98,7 @@ typedef struct {
     size_t                         elements;   /* of it, as announced */
     ngx_http_vstream_push_t        push;
     unsigned                       complained : 1; /* loss has been logged */
+    unsigned                       greeted : 1;    /* was READY once */
     unsigned                       refusing : 1;   /* the last PING, too */
 } ngx_http_vstream_redis_t;
 
@@ -269,6 +270,14 @@ ngx_http_vstream_redis_is_coming(void)
 }
 
 
+ngx_uint_t
+ngx_http_vstream_redis_is_starting(void)
+{
+    return !ngx_http_vstream_redis[0].greeted
+           && ngx_http_vstream_redis_is_coming();
+}
+
+
 static void
 ngx_http_vstream_redis_set_state(ngx_http_vstream_redis_t      *redis,
                                  ngx_http_vstream_redis_state_t state)
@@ -436,6 +445,7 @@ static void
 ngx_http_vstream_redis_ready(ngx_http_vstream_redis_t *redis)
 {
     ngx_http_vstream_redis_set_state(redis, NGX_HTTP_VSTREAM_REDIS_READY);
+    redis->greeted = 1;
     ngx_http_vstream_counted->redis_connections++;
 
     if (redis->complained) {

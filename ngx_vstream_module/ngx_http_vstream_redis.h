@@ -48,6 +48,9 @@ ngx_uint_t ngx_http_vstream_redis_is_there(void);
 /* It was lost a moment ago, or this nginx worker has only just started. */
 ngx_uint_t ngx_http_vstream_redis_is_coming(void);
 
+/* The same, of a process that never had a connection. */
+ngx_uint_t ngx_http_vstream_redis_is_starting(void);
+
 /* Connections for subscriptions. */
 ngx_uint_t ngx_http_vstream_redis_connections(void);
 

@@ -112,6 +112,13 @@ ngx_http_vstream_store_is_coming(void)
 }
 
 
+ngx_uint_t
+ngx_http_vstream_store_is_starting(void)
+{
+    return ngx_http_vstream_redis_is_starting();
+}
+
+
 static ngx_http_vstream_camera_t *
 ngx_http_vstream_store_find(ngx_str_t *id)
 {
