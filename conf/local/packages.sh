@@ -11,8 +11,11 @@ PACKAGES_CAMERAS="ffmpeg libgstrtspserver-1.0-dev
     gstreamer1.0-plugins-good"
 
 PACKAGES_CHECKS="perl libio-socket-ssl-perl libcmocka-dev clang-format binutils
-    curl openssl nghttp2-client prometheus nodejs npm chromium procps
-    ca-certificates"
+    curl openssl nghttp2-client prometheus chromium procps ca-certificates"
+
+# Node.js may be of another's making, which Debian's packages conflict with.
+command -v node > /dev/null || PACKAGES_CHECKS+=" nodejs"
+command -v npm > /dev/null || PACKAGES_CHECKS+=" npm"
 
 
 # packages_missing PACKAGE...: those of them that are not installed.
