@@ -204,7 +204,10 @@ subtest 'cut off from Redis, alone' => sub {
 
     if ($ENV{VSTREAM_SOAK}) {
         $relay->cut;
-        ok wait_for(sub { !$lonely->camera('street')->{pid} }, 40),
+        ok wait_for(sub {
+            look();
+            !$lonely->camera('street')->{pid};
+        }, 40),
             'it gives the camera up after 30 s';
         $relay->mend;
         camera_is($redis, 'street', 'and has it again',
