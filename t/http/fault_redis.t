@@ -269,7 +269,7 @@ sub recovers ($how, %viewers) {
     recovers('subscribers cut', %viewers);
     ok $nginx->metric('vstream_redis_losses_total') > $losses,
         'subscribers cut: counted';
-    is $nginx->metric('vstream_redis_connections'), 2 * 3,
+    ok wait_for(sub { $nginx->metric('vstream_redis_connections') == 2 * 3 }),
         'subscribers cut: all are back';
 }
 
