@@ -296,7 +296,7 @@ subtest 'the spawner hangs, and cameras are to be started' => sub {
     my $before = $ingest->overview;
     my @new = map { "new$_" } 1 .. 4;
 
-    $ingest->expect(qr/camera process could not be started/);
+    $ingest->expect(qr/spawner hangs/);
     kill 'STOP', $before->{spawner};
     declare($redis, $_, 'test:', width => 160, fps => 5) for @new;
     camera_is($redis, $_, "$_ streams", state => 'streaming') for @new;
@@ -306,6 +306,29 @@ subtest 'the spawner hangs, and cameras are to be started' => sub {
     withdraw($redis, @new);
     ok wait_for(sub { !grep { $ingest->camera($_) } @new }, patience()),
         'and they go again';
+};
+
+
+subtest 'the spawner is slow' => sub {
+    my $before = $ingest->overview;
+    my $refused = $ingest->log_lines(qr/could not be started$/);
+
+    kill 'STOP', $before->{spawner};
+    declare($redis, 'soon', 'test:', width => 160, fps => 5);
+    ok wait_for(sub {
+        $ingest->log_lines(qr/could not be started$/) > $refused;
+    }, patience()), 'a camera process cannot be started';
+    kill 'CONT', $before->{spawner};
+    camera_is($redis, 'soon', 'it is started in a moment',
+        state => 'streaming');
+
+    my $after = $ingest->overview;
+    my %pids = map { $_->{id} => $_->{pid} } @{ $after->{cameras} };
+    is $after->{spawner}, $before->{spawner}, 'by the same spawner';
+    is $pids{ $_->{id} }, $_->{pid}, "$_->{id} is not disturbed"
+        for @{ $before->{cameras} };
+    withdraw($redis, 'soon');
+    ok wait_for(sub { !$ingest->camera('soon') }, patience()), 'it goes again';
 };
 
 

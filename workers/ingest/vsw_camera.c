@@ -329,8 +329,9 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
         != 0)
     {
         error = errno;
-        env->spawner_lost |= error == EPIPE || error == ETIMEDOUT;
-        vsw_log(VSW_LOG_ERROR, "camera process could not be started",
+        env->spawner_lost |= error == EPIPE;
+        vsw_log(error == ETIMEDOUT ? VSW_LOG_WARN : VSW_LOG_ERROR,
+                "camera process could not be started",
                 VSW_LOG_TEXT("camera", camera->id),
                 VSW_LOG_TEXT("error", strerror(error)));
         camera->start_ms = now_ms + VSW_BACKOFF_NETWORK_MS;

@@ -284,7 +284,8 @@ vsw_spawner_request_send(vsw_spawner_t               *spawner,
     } while (n == -1 && errno == EINTR);
 
     if (n == -1 && errno == EAGAIN) {
-        errno = ETIMEDOUT; /* it has not read for long */
+        spawner->ready = false; /* it has not read for long */
+        errno = ETIMEDOUT;
     }
 
     return n == -1 ? VSTREAM_ERROR : VSTREAM_OK;
@@ -318,6 +319,7 @@ vsw_spawner_reply_read(vsw_spawner_t *spawner, vsw_spawner_reply_t *reply)
                  spawner->ready ? VSW_SPAWNER_START_MS : VSW_SPAWNER_READY_MS);
 
         if (n == 0) {
+            spawner->ready = false;
             errno = ETIMEDOUT;
             return VSTREAM_ERROR;
         }

@@ -16,6 +16,7 @@
 
 
 #define VSW_SPAWNER_READY_MS 10000 /* a new one that takes longer hangs */
+#define VSW_SPAWNER_HUNG_MS  2000  /* so does one that was ready before */
 
 
 typedef struct vsw_spawner_s vsw_spawner_t;
@@ -37,13 +38,13 @@ void           vsw_spawner_destroy(vsw_spawner_t *spawner); /* accepts NULL */
 int   vsw_spawner_fd(const vsw_spawner_t *spawner);
 pid_t vsw_spawner_pid(const vsw_spawner_t *spawner);
 
-/* It has loaded what it needs, and answers at once from now on. */
+/* It has loaded what it needs, and owes no answer that came too late. */
 bool vsw_spawner_is_ready(vsw_spawner_t *spawner);
 
 /*
  * Forks a camera process on `link_fd` (which the caller keeps and closes).
  * `id` becomes its title.  Returns its pid, or -1 (errno: EPIPE, the spawner
- * is gone; ETIMEDOUT, it hangs; others, the fork failed).  Blocks for the
+ * is gone; ETIMEDOUT, it is not ready; others, the fork failed).  Blocks for the
  * fork, about 1 ms; 0.4 s at most, but VSW_SPAWNER_READY_MS where the spawner
  * is not ready.
  */

@@ -37,8 +37,8 @@ static void vsw_supervisor_slept(vsw_supervisor_t *supervisor, int64_t now_ms);
 static void vsw_supervisor_housekeeping(vsw_supervisor_t *supervisor,
                                         int64_t           now_ms);
 static void vsw_supervisor_spawn(vsw_supervisor_t *supervisor, int64_t now_ms);
-static bool vsw_supervisor_is_in_vain(const vsw_supervisor_t *supervisor,
-                                      int64_t                 now_ms);
+static bool vsw_supervisor_is_in_vain(vsw_supervisor_t *supervisor,
+                                      int64_t           now_ms);
 static void vsw_supervisor_unspawn(vsw_supervisor_t *supervisor);
 static void vsw_supervisor_on_death(struct ev_loop *loop, ev_io *io,
                                     int events);
@@ -329,6 +329,7 @@ vsw_supervisor_slept(vsw_supervisor_t *supervisor, int64_t now_ms)
 
     vsw_log(VSW_LOG_WARN, "this process was stopped for a while",
             VSW_LOG_NUMBER("ms", now_ms - supervisor->ticked_ms));
+    supervisor->patience_ms += now_ms - supervisor->ticked_ms;
 
     for (i = 0; i < supervisor->cameras.count; i++) {
         vsw_process_excuse(&supervisor->cameras.list[i]->process, now_ms);
@@ -388,6 +389,7 @@ vsw_supervisor_spawn(vsw_supervisor_t *supervisor, int64_t now_ms)
     }
 
     supervisor->spawn_ms = now_ms + VSW_SUPERVISOR_SPAWN_MS;
+    supervisor->patience_ms = now_ms + VSW_SPAWNER_READY_MS;
     env->spawner = vsw_spawner_create();
 
     if (env->spawner == NULL) {
@@ -405,13 +407,30 @@ vsw_supervisor_spawn(vsw_supervisor_t *supervisor, int64_t now_ms)
 }
 
 
-/* The spawner has not become ready, and will not. */
+/*
+ * The spawner does not become ready, or not again.  One that is only slow, on
+ * a host that is busy, is waited for: all camera processes would go with it.
+ */
 static bool
-vsw_supervisor_is_in_vain(const vsw_supervisor_t *supervisor, int64_t now_ms)
+vsw_supervisor_is_in_vain(vsw_supervisor_t *supervisor, int64_t now_ms)
 {
-    return supervisor->env.spawner != NULL
-           && now_ms - supervisor->spawn_ms > VSW_SPAWNER_READY_MS
-           && !vsw_spawner_is_ready(supervisor->env.spawner);
+    if (supervisor->env.spawner == NULL) {
+        return false;
+    }
+
+    if (vsw_spawner_is_ready(supervisor->env.spawner)) {
+        supervisor->patience_ms = now_ms + VSW_SPAWNER_HUNG_MS;
+        return false;
+    }
+
+    if (now_ms < supervisor->patience_ms) {
+        return false;
+    }
+
+    vsw_log(VSW_LOG_ERROR, "spawner hangs; it is started anew",
+            VSW_LOG_NUMBER("pid", vsw_spawner_pid(supervisor->env.spawner)));
+
+    return true;
 }
 
 

@@ -47,7 +47,8 @@ typedef struct {
 
     vsw_clock_watch_t clock;
     int64_t           ticked_ms;
-    int64_t           spawn_ms; /* without a spawner: when to try again */
+    int64_t           spawn_ms;    /* without a spawner: when to try again */
+    int64_t           patience_ms; /* with one that is not ready: its end */
     int64_t           ping_ms;
     int64_t           leave_ms;    /* leaving: when patience ends */
     int64_t           stop_ms;     /* leaving: and that with processes */
