@@ -213,8 +213,10 @@ subtest 'one camera' => sub {
     is $nginx->request('HEAD', "$list/one")->{status}, 200, 'HEAD';
     is $nginx->request($_, "$list/one")->{status}, 405, "$_ is not allowed"
         for qw(POST PUT DELETE);
-    is $nginx->request('HEAD', $list)->{headers}{'content-length'},
-        length $nginx->get($list)->{content}, 'HEAD has the length';
+    ok wait_for(sub {
+        return $nginx->request('HEAD', $list)->{headers}{'content-length'} ==
+            length $nginx->get($list)->{content};
+    }), 'HEAD has the length';
     is $nginx->request('DELETE', $list)->{status}, 405, 'DELETE of the list';
 };
 
