@@ -97,6 +97,7 @@ ngx_http_vstream_camera_option(ngx_conf_t *cf, vstream_camera_t *camera,
     int                            rc;
     u_char                        *equals;
     ngx_str_t                      name, value;
+    const char                    *problem;
     const vstream_camera_option_t *option;
 
     equals = ngx_strlchr(text->data, text->data + text->len, '=');
@@ -125,8 +126,19 @@ ngx_http_vstream_camera_option(ngx_conf_t *cf, vstream_camera_t *camera,
     if (rc == VSTREAM_DECLINED) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown camera option \"%V\"; there are name=, "
-                           "fps=, width=, quality=, transport= and still=",
+                           "fps=, width=, quality=, transport=, still= and "
+                           "substream=",
                            &name);
+        return NGX_CONF_ERROR;
+    }
+
+    problem = rc == VSTREAM_OK ? NULL
+                               : vstream_camera_option_problem(
+                                   option, ngx_http_vstream_slice(&value));
+
+    if (problem) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "camera option \"%V\" %s",
+                           &name, problem);
         return NGX_CONF_ERROR;
     }
 

@@ -993,6 +993,7 @@ ngx_http_vstream_redis_pushed(ngx_http_vstream_redis_t *redis)
 {
     ngx_str_t                text, id;
     vstream_slice_t          slice;
+    vstream_rendition_t      rendition;
     ngx_http_vstream_push_t *push;
 
     push = &redis->push;
@@ -1020,7 +1021,7 @@ ngx_http_vstream_redis_pushed(ngx_http_vstream_redis_t *redis)
 
     if (vstream_schema_frame_channel_read(
             ngx_http_vstream_slice(&ngx_http_vstream_redis_conf->prefix),
-            ngx_http_vstream_slice(&text), &slice)
+            ngx_http_vstream_slice(&text), &slice, &rendition)
         != VSTREAM_OK)
     {
         return;

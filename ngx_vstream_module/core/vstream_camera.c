@@ -39,6 +39,10 @@ static int vstream_camera_transport_set(vstream_camera_t *camera,
                                         vstream_slice_t   value);
 static int vstream_camera_still_set(vstream_camera_t *camera,
                                     vstream_slice_t   value);
+static int vstream_camera_substream_set(vstream_camera_t *camera,
+                                        vstream_slice_t   value);
+static int vstream_camera_option_is_substream(
+    const vstream_camera_option_t *option);
 static int vstream_camera_slice_equals(vstream_slice_t slice, const char *text);
 static void vstream_camera_pair_write(vstream_writer_t *w, const char *name,
                                       vstream_slice_t value);
@@ -63,6 +67,9 @@ const vstream_camera_option_t vstream_camera_options[] = {
       "Seconds between two stills of a camera that nobody watches, kept to "
       "by decoding; off decodes nothing unwatched.  Where this is missing, "
       "each keyframe gives a still, at most one a second." },
+    { "substream", "a source, like the camera's own",
+      "A second, smaller stream of the same camera: stills come from it, and "
+      "viewers may ask for it as the rendition small." },
     { NULL, NULL, NULL },
 };
 
@@ -87,6 +94,7 @@ vstream_camera_option_set(vstream_camera_t *camera, vstream_slice_t name,
         vstream_camera_name_set,      vstream_camera_fps_set,
         vstream_camera_width_set,     vstream_camera_quality_set,
         vstream_camera_transport_set, vstream_camera_still_set,
+        vstream_camera_substream_set,
     };
 
     const vstream_camera_option_t *o;
@@ -103,7 +111,9 @@ vstream_camera_option_set(vstream_camera_t *camera, vstream_slice_t name,
             *option = o;
         }
 
-        if (value.length > VSTREAM_CAMERA_OPTION_MAX) {
+        if (value.length > VSTREAM_CAMERA_OPTION_MAX
+            && !vstream_camera_option_is_substream(o))
+        {
             return VSTREAM_ERROR;
         }
 
@@ -111,6 +121,32 @@ vstream_camera_option_set(vstream_camera_t *camera, vstream_slice_t name,
     }
 
     return VSTREAM_DECLINED;
+}
+
+
+const char *
+vstream_camera_option_problem(const vstream_camera_option_t *option,
+                              vstream_slice_t                value)
+{
+    vstream_source_t        source;
+    vstream_source_result_t result;
+
+    if (!vstream_camera_option_is_substream(option)) {
+        return NULL;
+    }
+
+    result = vstream_source_read(value, &source);
+
+    return result == VSTREAM_SOURCE_OK ? NULL
+                                       : vstream_source_result_text(result);
+}
+
+
+static int
+vstream_camera_option_is_substream(const vstream_camera_option_t *option)
+{
+    return vstream_camera_slice_equals(
+        (vstream_slice_t) { option->name, strlen(option->name) }, "substream");
 }
 
 
@@ -232,6 +268,22 @@ vstream_camera_still_set(vstream_camera_t *camera, vstream_slice_t value)
 }
 
 
+/* A source like the camera's own, and held to the same bounds. */
+static int
+vstream_camera_substream_set(vstream_camera_t *camera, vstream_slice_t value)
+{
+    vstream_source_t source;
+
+    if (vstream_source_read(value, &source) != VSTREAM_SOURCE_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    camera->substream = value;
+
+    return VSTREAM_OK;
+}
+
+
 static int
 vstream_camera_slice_equals(vstream_slice_t slice, const char *text)
 {
@@ -270,6 +322,10 @@ vstream_camera_json_write(vstream_writer_t *w, const vstream_camera_t *camera)
         } else {
             vstream_camera_pair_write(w, "still", VSTREAM_SLICE("off"));
         }
+    }
+
+    if (camera->substream.length > 0) {
+        vstream_camera_pair_write(w, "substream", camera->substream);
     }
 
     vstream_writer_text(w, "}");

@@ -12,7 +12,7 @@
 #include "vstream_writer.h"
 
 #define VSTREAM_CAMERA_NAME_MAX   128 /* bytes of UTF-8 */
-#define VSTREAM_CAMERA_OPTION_MAX 160
+#define VSTREAM_CAMERA_OPTION_MAX 160 /* of all but `substream=` */
 
 
 typedef enum {
@@ -28,6 +28,7 @@ typedef struct {
     uint32_t            width;   /* pixels, 16 to 7680, even; 0: as it comes */
     uint32_t            quality; /* of JPEG, 1 to 100; default 80 */
     vstream_transport_t transport; /* of RTSP */
+    vstream_slice_t     substream; /* a second, smaller source; empty: none */
     uint32_t still_ms;         /* least time between stills; 0: `still=off` */
     unsigned still_is_set : 1; /* `still=` was given: keep to it by decoding */
     unsigned quality_is_set : 1; /* `quality=` was given: MJPEG is re-encoded */
@@ -56,6 +57,14 @@ void vstream_camera_init(vstream_camera_t *camera);
 int vstream_camera_option_set(vstream_camera_t *camera, vstream_slice_t name,
                               vstream_slice_t                 value,
                               const vstream_camera_option_t **option);
+
+/*
+ * What is wrong with a value that vstream_camera_option_set() refused, as
+ * text that follows the option's name; NULL where option->value says it all.
+ * Such a value may hold a password and is not to be shown.
+ */
+const char *vstream_camera_option_problem(const vstream_camera_option_t *option,
+                                          vstream_slice_t                value);
 
 /*
  * The camera as JSON, one object on one line, without its id:

@@ -13,6 +13,9 @@
 
 
 static const char *vstream_schema_suffix(vstream_key_kind_t kind);
+static int         vstream_schema_channel_read(vstream_slice_t prefix,
+                                               vstream_slice_t channel,
+                                               const char *ending, vstream_slice_t *id);
 
 
 void
@@ -57,6 +60,8 @@ vstream_schema_suffix(vstream_key_kind_t kind)
         return ":epoch";
     case VSTREAM_KEY_FRAME:
         return ":frame";
+    case VSTREAM_KEY_FRAME_SMALL:
+        return ":frame:small";
     case VSTREAM_KEY_STILL:
         return ":still";
     case VSTREAM_KEY_STATUS:
@@ -69,15 +74,23 @@ vstream_schema_suffix(vstream_key_kind_t kind)
 }
 
 
-int
-vstream_schema_frame_channel_read(vstream_slice_t prefix,
-                                  vstream_slice_t channel, vstream_slice_t *id)
+vstream_key_kind_t
+vstream_schema_frame_key(vstream_rendition_t rendition)
+{
+    return rendition == VSTREAM_RENDITION_SMALL ? VSTREAM_KEY_FRAME_SMALL
+                                                : VSTREAM_KEY_FRAME;
+}
+
+
+/* `ending` follows the id. */
+static int
+vstream_schema_channel_read(vstream_slice_t prefix, vstream_slice_t channel,
+                            const char *ending, vstream_slice_t *id)
 {
     static const char opening[] = ":{";
-    static const char ending[] = "}:frame";
 
     const size_t    before = prefix.length + sizeof(opening) - 1;
-    const size_t    after = sizeof(ending) - 1;
+    const size_t    after = strlen(ending);
     vstream_slice_t inner;
 
     if (channel.length <= before + after || prefix.length == 0) {
@@ -99,6 +112,58 @@ vstream_schema_frame_channel_read(vstream_slice_t prefix,
     *id = inner;
 
     return VSTREAM_OK;
+}
+
+
+int
+vstream_schema_frame_channel_read(vstream_slice_t prefix,
+                                  vstream_slice_t channel, vstream_slice_t *id,
+                                  vstream_rendition_t *rendition)
+{
+    static const char *const endings[VSTREAM_RENDITIONS] = {
+        "}:frame",
+        "}:frame:small",
+    };
+
+    int i;
+
+    for (i = 0; i < VSTREAM_RENDITIONS; i++) {
+        if (vstream_schema_channel_read(prefix, channel, endings[i], id)
+            == VSTREAM_OK) {
+            *rendition = (vstream_rendition_t) i;
+            return VSTREAM_OK;
+        }
+    }
+
+    return VSTREAM_ERROR;
+}
+
+
+const char *
+vstream_schema_rendition_text(vstream_rendition_t rendition)
+{
+    return rendition == VSTREAM_RENDITION_SMALL ? "small" : "main";
+}
+
+
+int
+vstream_schema_rendition_read(vstream_slice_t      text,
+                              vstream_rendition_t *rendition)
+{
+    const char *name;
+    int         i;
+
+    for (i = 0; i < VSTREAM_RENDITIONS; i++) {
+        name = vstream_schema_rendition_text((vstream_rendition_t) i);
+
+        if (text.length == strlen(name)
+            && memcmp(text.data, name, text.length) == 0) {
+            *rendition = (vstream_rendition_t) i;
+            return VSTREAM_OK;
+        }
+    }
+
+    return VSTREAM_ERROR;
 }
 
 

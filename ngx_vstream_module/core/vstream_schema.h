@@ -13,7 +13,9 @@
  * vs:{id}:lease          string   owner, with a TTL
  * vs:{id}:epoch          string   the counter, without a TTL
  * vs:{id}:frame          channel  vstream_frame.h line, then the JPEG
- * vs:{id}:still          stream   id <epoch>-<seq>; fields t w h jpeg; MAXLEN 2
+ * vs:{id}:frame:small    channel  the same, of the rendition small
+ * vs:{id}:still          stream   id <epoch>-<seq>; fields t w h jpeg, and
+ *                                 rendition where that is small; MAXLEN 2
  * vs:{id}:status         hash     fields below, with a TTL, by _renew_ only
  * vs:{id}:news           channel  the camera's new state
  */
@@ -63,11 +65,19 @@ typedef enum {
     VSTREAM_KEY_REPLICA, /* argument: the replica's name */
     VSTREAM_KEY_LEASE,   /* argument, from here on: the camera id */
     VSTREAM_KEY_EPOCH,
-    VSTREAM_KEY_FRAME,
+    VSTREAM_KEY_FRAME,       /* of the rendition main */
+    VSTREAM_KEY_FRAME_SMALL, /* of the rendition small */
     VSTREAM_KEY_STILL,
     VSTREAM_KEY_STATUS,
     VSTREAM_KEY_CAMERA_NEWS,
 } vstream_key_kind_t;
+
+/* Of a camera's frames.  small: of its substream, where it has one. */
+typedef enum {
+    VSTREAM_RENDITION_MAIN,
+    VSTREAM_RENDITION_SMALL,
+    VSTREAM_RENDITIONS,
+} vstream_rendition_t;
 
 
 /* Writes one key or channel name.  `argument` has passed its own check. */
@@ -75,27 +85,42 @@ void vstream_schema_key_write(vstream_writer_t *w, vstream_slice_t prefix,
                               vstream_key_kind_t kind,
                               vstream_slice_t    argument);
 
+/* VSTREAM_KEY_FRAME or the like: the channel of a rendition's frames. */
+vstream_key_kind_t vstream_schema_frame_key(vstream_rendition_t rendition);
+
 /*
- * The camera id in the name of a frame channel, `<prefix>:{id}:frame`, as a
- * slice of `channel`.  VSTREAM_OK or VSTREAM_ERROR.
+ * The camera id in the name of a frame channel, `<prefix>:{id}:frame` or
+ * `<prefix>:{id}:frame:<rendition>`, as a slice of `channel`, and the
+ * rendition.  VSTREAM_OK or VSTREAM_ERROR.
  */
-int vstream_schema_frame_channel_read(vstream_slice_t  prefix,
-                                      vstream_slice_t  channel,
-                                      vstream_slice_t *id);
+int vstream_schema_frame_channel_read(vstream_slice_t      prefix,
+                                      vstream_slice_t      channel,
+                                      vstream_slice_t     *id,
+                                      vstream_rendition_t *rendition);
+
+/* "main", "small": in queries, in status and in stills. */
+const char *vstream_schema_rendition_text(vstream_rendition_t rendition);
+
+/* VSTREAM_OK, or VSTREAM_ERROR: there is no such rendition. */
+int vstream_schema_rendition_read(vstream_slice_t      text,
+                                  vstream_rendition_t *rendition);
 
 
 /* Fields of a still. */
-#define VSTREAM_STILL_TIME   "t"
-#define VSTREAM_STILL_WIDTH  "w"
-#define VSTREAM_STILL_HEIGHT "h"
-#define VSTREAM_STILL_JPEG   "jpeg"
+#define VSTREAM_STILL_TIME      "t"
+#define VSTREAM_STILL_WIDTH     "w"
+#define VSTREAM_STILL_HEIGHT    "h"
+#define VSTREAM_STILL_JPEG      "jpeg"
+#define VSTREAM_STILL_RENDITION "rendition" /* missing: main */
 
 /*
  * Fields of the status hash.  Texts as they are, numbers as decimal text.
  * state, reason: one of the words below; detail: a sentence for people, with
  * what to do; owner: the replica's name; heard: when the newest access unit
  * was received; fps, kbps: of the camera, as measured; keyframe_ms: interval;
- * since_unix_ms: when the state was entered.  The rest are counters since
+ * since_unix_ms: when the state was entered.  substream: "connecting",
+ * "streaming", or the reason why it is not there, which substream_detail
+ * explains; empty where the camera has none.  The rest are counters since
  * this owner took the camera.
  */
 #define VSTREAM_STATUS_STATE            "state"
@@ -112,6 +137,8 @@ int vstream_schema_frame_channel_read(vstream_slice_t  prefix,
 #define VSTREAM_STATUS_KEYFRAME_MS      "keyframe_ms"
 #define VSTREAM_STATUS_HEARD            "heard_unix_us"
 #define VSTREAM_STATUS_STILL            "still_unix_us"
+#define VSTREAM_STATUS_SUBSTREAM        "substream"
+#define VSTREAM_STATUS_SUBSTREAM_DETAIL "substream_detail"
 #define VSTREAM_STATUS_WATCHED          "watched"
 #define VSTREAM_STATUS_ACCESS_UNITS     "access_units"
 #define VSTREAM_STATUS_FRAMES_PUBLISHED "frames_published"

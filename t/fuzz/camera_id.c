@@ -15,9 +15,10 @@ static int is_harmless(vstream_slice_t id);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char             buffer[VSTREAM_KEY_MAX];
-    vstream_slice_t  id = fuzz_slice(data, size), found;
-    vstream_writer_t w;
+    char                buffer[VSTREAM_KEY_MAX];
+    vstream_rendition_t rendition;
+    vstream_slice_t     id = fuzz_slice(data, size), found;
+    vstream_writer_t    w;
 
     if (vstream_camera_id_check(id) != VSTREAM_OK) {
         return 0;
@@ -29,10 +30,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     vstream_writer_init(&w, buffer, sizeof(buffer));
     vstream_schema_key_write(&w, VSTREAM_SLICE("vs"), VSTREAM_KEY_FRAME, id);
     fuzz_check(vstream_writer_status(&w) == VSTREAM_OK);
-    fuzz_check(vstream_schema_frame_channel_read(
-                   VSTREAM_SLICE("vs"), vstream_writer_slice(&w), &found)
+    fuzz_check(vstream_schema_frame_channel_read(VSTREAM_SLICE("vs"),
+                                                 vstream_writer_slice(&w),
+                                                 &found, &rendition)
                == VSTREAM_OK);
     fuzz_check(fuzz_equals(found, id));
+    fuzz_check(rendition == VSTREAM_RENDITION_MAIN);
 
     return 0;
 }

@@ -12,11 +12,13 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char             buffer[VSTREAM_KEY_MAX];
-    vstream_slice_t  channel = fuzz_slice(data, size), id;
-    vstream_writer_t w;
+    char                buffer[VSTREAM_KEY_MAX];
+    vstream_rendition_t rendition;
+    vstream_slice_t     channel = fuzz_slice(data, size), id;
+    vstream_writer_t    w;
 
-    if (vstream_schema_frame_channel_read(VSTREAM_SLICE("vs"), channel, &id)
+    if (vstream_schema_frame_channel_read(VSTREAM_SLICE("vs"), channel, &id,
+                                          &rendition)
         != VSTREAM_OK)
     {
         return 0;
@@ -26,7 +28,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_check(vstream_camera_id_check(id) == VSTREAM_OK);
 
     vstream_writer_init(&w, buffer, sizeof(buffer));
-    vstream_schema_key_write(&w, VSTREAM_SLICE("vs"), VSTREAM_KEY_FRAME, id);
+    vstream_schema_key_write(&w, VSTREAM_SLICE("vs"),
+                             vstream_schema_frame_key(rendition), id);
     fuzz_check(fuzz_equals(vstream_writer_slice(&w), channel));
 
     return 0;

@@ -178,6 +178,16 @@ subtest 'vstream_camera' => sub {
             [ 'name', "\xff", qr/UTF-8/ ],
         );
 
+    refused "substream $$_[0]",
+        "$redis\nvstream_camera a test: \"substream=$$_[0]\"; #BAD",
+        qr/camera option "substream" $$_[1]/
+        for (
+            [ '', qr/is empty/ ],
+            [ 'off', qr/\w/ ],
+            [ 'rtsp://a:secret@cam/2', qr/holds a literal password/ ],
+            [ 'rtsp://cam/' . 'x' x 2042, qr/is longer than/ ],
+        );
+
     refused 'unknown option', "$redis\nvstream_camera a test: zoom=2; #BAD",
         qr/unknown camera option "zoom"/, qr/name=, fps=, width=, quality=/;
     refused 'no option', "$redis\nvstream_camera a test: fast; #BAD",

@@ -34,6 +34,7 @@ defaults(void **state)
     assert_int_equal(camera.still_ms, 1000);
     assert_int_equal(camera.still_is_set, 0);
     assert_int_equal(camera.quality_is_set, 0);
+    assert_int_equal(camera.substream.length, 0);
 }
 
 
@@ -92,6 +93,13 @@ options(void **state)
         { "still", "0.099", VSTREAM_ERROR, NULL },
         { "still", "0", VSTREAM_ERROR, NULL },
         { "still", "on", VSTREAM_ERROR, NULL },
+        { "substream", "rtsp://${SUB}@cam/2", VSTREAM_OK,
+          ",\"substream\":\"rtsp://${SUB}@cam/2\"" },
+        { "substream", "test:", VSTREAM_OK, ",\"substream\":\"test:\"" },
+        { "substream", "", VSTREAM_ERROR, NULL },
+        { "substream", "off", VSTREAM_ERROR, NULL },
+        { "substream", "rtsp://admin:secret@cam/2", VSTREAM_ERROR, NULL },
+        { "substream", "rtsp://cam/${PATH}", VSTREAM_ERROR, NULL },
         { "", "x", VSTREAM_DECLINED, NULL },
         { "fp", "x", VSTREAM_DECLINED, NULL },
         { "fpss", "x", VSTREAM_DECLINED, NULL },
@@ -212,6 +220,64 @@ name_limit(void **state)
 }
 
 
+/* A substream may be as long as any source, other options may not. */
+static void
+substream_limit(void **state)
+{
+    char                           text[VSTREAM_SOURCE_MAX + 1];
+    size_t                         length;
+    vstream_camera_t               camera;
+    const vstream_camera_option_t *option;
+
+    (void) state;
+
+    memset(text, 'a', sizeof(text));
+    memcpy(text, "rtsp://", 7);
+
+    for (length = VSTREAM_SOURCE_MAX; length <= VSTREAM_SOURCE_MAX + 1;
+         length++) {
+        vstream_camera_init(&camera);
+        assert_int_equal(
+            vstream_camera_option_set(&camera, VSTREAM_SLICE("substream"),
+                                      (vstream_slice_t) { text, length },
+                                      &option),
+            length == VSTREAM_SOURCE_MAX ? VSTREAM_OK : VSTREAM_ERROR);
+        assert_int_equal(camera.substream.length,
+                         length == VSTREAM_SOURCE_MAX ? length : 0);
+    }
+
+    assert_string_equal(vstream_camera_option_problem(
+                            option, (vstream_slice_t) { text, length - 1 }),
+                        vstream_source_result_text(VSTREAM_SOURCE_TOO_LONG));
+}
+
+
+/* What is wrong with a substream is said as it is of a source. */
+static void
+problems(void **state)
+{
+    vstream_camera_t               camera;
+    const vstream_camera_option_t *option;
+
+    (void) state;
+
+    vstream_camera_init(&camera);
+
+    assert_int_equal(
+        vstream_camera_option_set(&camera, VSTREAM_SLICE("substream"),
+                                  VSTREAM_SLICE("rtsp://a:b@cam/"), &option),
+        VSTREAM_ERROR);
+    assert_string_equal(
+        vstream_camera_option_problem(option, VSTREAM_SLICE("rtsp://a:b@cam/")),
+        vstream_source_result_text(VSTREAM_SOURCE_LITERAL_PASSWORD));
+
+    assert_int_equal(vstream_camera_option_set(&camera, VSTREAM_SLICE("fps"),
+                                               VSTREAM_SLICE("fast"), &option),
+                     VSTREAM_ERROR);
+    assert_null(vstream_camera_option_problem(option, VSTREAM_SLICE("fast")));
+}
+
+
 /* All at once: what is written can be set again and gives the same text. */
 static void
 json(void **state)
@@ -219,10 +285,16 @@ json(void **state)
     static const char want[] =
         "{\"source\":\"rtsp://${A}@cam/?a=1\\u0026b=2\","
         "\"origin\":\"nginx\",\"name\":\"Yard\",\"fps\":\"12.5\","
-        "\"width\":\"640\",\"quality\":\"70\",\"still\":\"0.5\"}";
+        "\"width\":\"640\",\"quality\":\"70\",\"still\":\"0.5\","
+        "\"substream\":\"rtsp://${A}@cam/2\"}";
     static const char *const set[][2] = {
-        { "still", "0.5" }, { "name", "Yard" }, { "quality", "70" },
-        { "fps", "12.50" }, { "width", "640" }, { "transport", "tcp" },
+        { "substream", "rtsp://${A}@cam/2" },
+        { "still", "0.5" },
+        { "name", "Yard" },
+        { "quality", "70" },
+        { "fps", "12.50" },
+        { "width", "640" },
+        { "transport", "tcp" },
     };
 
     char             buffer[512];
@@ -277,7 +349,7 @@ table(void **state)
         count++;
     }
 
-    assert_int_equal(count, 6);
+    assert_int_equal(count, 7);
 }
 
 
@@ -285,9 +357,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults), cmocka_unit_test(options),
-        cmocka_unit_test(values),   cmocka_unit_test(name_limit),
-        cmocka_unit_test(json),     cmocka_unit_test(table),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(options),
+        cmocka_unit_test(values),
+        cmocka_unit_test(name_limit),
+        cmocka_unit_test(json),
+        cmocka_unit_test(table),
+        cmocka_unit_test(substream_limit),
+        cmocka_unit_test(problems),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,9 @@ wrong(void **state)
         { "{\"source\":\"rtsp://u:p@h/\"}", "literal password" },
         { "{\"source\":\"test:\",\"fps\":\"0\"}", "\"fps\" must be" },
         { "{\"source\":\"test:\",\"fps\":15}", "\"fps\" must be" },
+        { "{\"source\":\"test:\",\"substream\":\"exec:ls\"}", "\"substream\"" },
+        { "{\"source\":\"test:\",\"substream\":\"rtsp://u:p@h/\"}",
+          "literal password" },
         { "{\"source\":\"test:\",\"source\":\"file:/etc/passwd\"}",
           "no JSON object" },
     };

@@ -26,6 +26,7 @@ keys(void **state)
         { VSTREAM_KEY_LEASE, "street", "vs:{street}:lease" },
         { VSTREAM_KEY_EPOCH, "street", "vs:{street}:epoch" },
         { VSTREAM_KEY_FRAME, "street", "vs:{street}:frame" },
+        { VSTREAM_KEY_FRAME_SMALL, "street", "vs:{street}:frame:small" },
         { VSTREAM_KEY_STILL, "street", "vs:{street}:still" },
         { VSTREAM_KEY_STATUS, "street", "vs:{street}:status" },
         { VSTREAM_KEY_CAMERA_NEWS, "street", "vs:{street}:news" },
@@ -71,13 +72,18 @@ longest_key(void **state)
 static void
 frame_channel(void **state)
 {
-    static const char        channel[] = "vs:{street}:frame";
+    static const char        channel[] = "vs:{street}:frame:small";
     static const char *const bad[] = {
         "",
         "vs",
         "vs:{}:frame",
+        "vs:{}:frame:small",
         "vs:{street}:still",
-        "vs:{street}:frame:small",
+        "vs:{street}:frame:",
+        "vs:{street}:frame:main",
+        "vs:{street}:frame:small:small",
+        "vs:{street}:frame:smaller",
+        "vs:{street}:small",
         "vs:{street}:fram",
         "vs:{street:frame",
         "vs:street}:frame",
@@ -85,24 +91,32 @@ frame_channel(void **state)
         "vsx:{street}:frame",
         "vs:{stre et}:frame",
         "vs:{a}:frame}:frame",
+        "vs:{a}:frame}:frame:small",
         "vs:{{a}:frame",
         "vs:{a\n}:frame",
     };
 
-    vstream_slice_t copy, id;
-    size_t          i, n;
+    vstream_rendition_t rendition;
+    vstream_slice_t     copy, id;
+    size_t              i, n;
+    int                 is_main, is_small;
 
     (void) state;
 
+    /* A prefix of it, and only one, is the channel of main. */
     for (n = 0; n <= strlen(channel); n++) {
         copy = unit_copy(channel, n);
-        assert_int_equal(
-            vstream_schema_frame_channel_read(VSTREAM_SLICE("vs"), copy, &id),
-            n == strlen(channel) ? VSTREAM_OK : VSTREAM_ERROR);
+        is_main = n == strlen("vs:{street}:frame");
+        is_small = n == strlen(channel);
+        assert_int_equal(vstream_schema_frame_channel_read(
+                             VSTREAM_SLICE("vs"), copy, &id, &rendition),
+                         is_main || is_small ? VSTREAM_OK : VSTREAM_ERROR);
 
-        if (n == strlen(channel)) {
+        if (is_main || is_small) {
             unit_assert_slice(id, "street");
             assert_ptr_equal(id.data, copy.data + 4);
+            assert_int_equal(rendition, is_small ? VSTREAM_RENDITION_SMALL
+                                                 : VSTREAM_RENDITION_MAIN);
         }
 
         unit_free(copy);
@@ -110,16 +124,16 @@ frame_channel(void **state)
 
     for (i = 0; i < UNIT_COUNT(bad); i++) {
         copy = unit_copy(bad[i], strlen(bad[i]));
-        assert_int_equal(
-            vstream_schema_frame_channel_read(VSTREAM_SLICE("vs"), copy, &id),
-            VSTREAM_ERROR);
+        assert_int_equal(vstream_schema_frame_channel_read(
+                             VSTREAM_SLICE("vs"), copy, &id, &rendition),
+                         VSTREAM_ERROR);
         unit_free(copy);
     }
 
-    assert_int_equal(
-        vstream_schema_frame_channel_read(VSTREAM_SLICE("a:b"),
-                                          VSTREAM_SLICE("a:b:{c}:frame"), &id),
-        VSTREAM_OK);
+    assert_int_equal(vstream_schema_frame_channel_read(
+                         VSTREAM_SLICE("a:b"), VSTREAM_SLICE("a:b:{c}:frame"),
+                         &id, &rendition),
+                     VSTREAM_OK);
     unit_assert_slice(id, "c");
 }
 
@@ -128,30 +142,67 @@ frame_channel(void **state)
 static void
 frame_channel_limit(void **state)
 {
-    char             text[VSTREAM_CAMERA_ID_MAX + 1];
-    char             buffer[VSTREAM_KEY_MAX];
-    vstream_writer_t w;
-    vstream_slice_t  prefix, argument, id;
+    char                text[VSTREAM_CAMERA_ID_MAX + 1];
+    char                buffer[VSTREAM_KEY_MAX];
+    vstream_rendition_t rendition;
+    vstream_writer_t    w;
+    vstream_slice_t     prefix, argument, id;
+    int                 i;
 
     (void) state;
 
     memset(text, 'x', sizeof(text));
     prefix = (vstream_slice_t) { text, VSTREAM_PREFIX_MAX };
-    argument = (vstream_slice_t) { text, VSTREAM_CAMERA_ID_MAX };
 
-    vstream_writer_init(&w, buffer, sizeof(buffer));
-    vstream_schema_key_write(&w, prefix, VSTREAM_KEY_FRAME, argument);
-    assert_int_equal(vstream_schema_frame_channel_read(
-                         prefix, vstream_writer_slice(&w), &id),
-                     VSTREAM_OK);
-    assert_int_equal(id.length, VSTREAM_CAMERA_ID_MAX);
+    for (i = 0; i < VSTREAM_RENDITIONS; i++) {
+        argument = (vstream_slice_t) { text, VSTREAM_CAMERA_ID_MAX };
 
-    argument.length++;
-    vstream_writer_init(&w, buffer, sizeof(buffer));
-    vstream_schema_key_write(&w, prefix, VSTREAM_KEY_FRAME, argument);
-    assert_int_equal(vstream_schema_frame_channel_read(
-                         prefix, vstream_writer_slice(&w), &id),
-                     VSTREAM_ERROR);
+        vstream_writer_init(&w, buffer, sizeof(buffer));
+        vstream_schema_key_write(
+            &w, prefix, vstream_schema_frame_key((vstream_rendition_t) i),
+            argument);
+        assert_int_equal(vstream_schema_frame_channel_read(
+                             prefix, vstream_writer_slice(&w), &id, &rendition),
+                         VSTREAM_OK);
+        assert_int_equal(id.length, VSTREAM_CAMERA_ID_MAX);
+        assert_int_equal(rendition, i);
+
+        argument.length++;
+        vstream_writer_init(&w, buffer, sizeof(buffer));
+        vstream_schema_key_write(
+            &w, prefix, vstream_schema_frame_key((vstream_rendition_t) i),
+            argument);
+        assert_int_equal(vstream_schema_frame_channel_read(
+                             prefix, vstream_writer_slice(&w), &id, &rendition),
+                         VSTREAM_ERROR);
+    }
+}
+
+
+static void
+renditions(void **state)
+{
+    static const char *const bad[] = { "", "mai", "mains", "Small", "large" };
+
+    vstream_rendition_t rendition;
+    size_t              i;
+
+    (void) state;
+
+    for (i = 0; i < VSTREAM_RENDITIONS; i++) {
+        assert_int_equal(vstream_schema_rendition_read(
+                             unit_slice(vstream_schema_rendition_text(
+                                 (vstream_rendition_t) i)),
+                             &rendition),
+                         VSTREAM_OK);
+        assert_int_equal(rendition, i);
+    }
+
+    for (i = 0; i < UNIT_COUNT(bad); i++) {
+        assert_int_equal(
+            vstream_schema_rendition_read(unit_slice(bad[i]), &rendition),
+            VSTREAM_ERROR);
+    }
 }
 
 
@@ -159,10 +210,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys),
-        cmocka_unit_test(longest_key),
-        cmocka_unit_test(frame_channel),
-        cmocka_unit_test(frame_channel_limit),
+        cmocka_unit_test(keys),          cmocka_unit_test(longest_key),
+        cmocka_unit_test(frame_channel), cmocka_unit_test(frame_channel_limit),
+        cmocka_unit_test(renditions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

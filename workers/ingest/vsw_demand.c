@@ -86,11 +86,12 @@ vsw_demand_send(vsw_demand_t *demand, vsw_args_t *args)
 static void
 vsw_demand_answer(void *data, const redisReply *reply)
 {
-    vsw_demand_t     *demand = data;
-    vstream_slice_t   channel, id;
-    const redisReply *count;
-    vsw_camera_t     *camera;
-    size_t            i;
+    vsw_demand_t       *demand = data;
+    vstream_slice_t     channel, id;
+    vstream_rendition_t rendition;
+    const redisReply   *count;
+    vsw_camera_t       *camera;
+    size_t              i;
 
     demand->asking--;
 
@@ -105,7 +106,7 @@ vsw_demand_answer(void *data, const redisReply *reply)
         if (channel.data == NULL || count->type != REDIS_REPLY_INTEGER
             || count->integer < 0 || count->integer > UINT32_MAX
             || vstream_schema_frame_channel_read(demand->env->office.prefix,
-                                                 channel, &id)
+                                                 channel, &id, &rendition)
                    != VSTREAM_OK)
         {
             continue;

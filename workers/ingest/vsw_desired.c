@@ -86,6 +86,8 @@ vsw_desired_read(vsw_desired_t *desired)
         }
     }
 
+    (void) vstream_source_read(desired->camera.substream, &desired->substream);
+
     result = vstream_source_read(desired->camera.source, &desired->source);
     if (result != VSTREAM_SOURCE_OK) {
         snprintf(desired->detail, sizeof(desired->detail), "its source %s",
@@ -102,6 +104,7 @@ vsw_desired_option(vsw_desired_t *desired, const char *name,
 {
     const vstream_camera_option_t *option = NULL;
     vstream_slice_t                key = { name, strlen(name) };
+    const char                    *problem;
     char                           detail[VSW_DESIRED_DETAIL];
     int                            rc;
 
@@ -113,9 +116,11 @@ vsw_desired_option(vsw_desired_t *desired, const char *name,
                                    vsw_desired_slice(value), &option);
 
     if (rc == VSTREAM_ERROR) {
-        snprintf(detail, sizeof(detail), "its option \"%s\" must be %s",
-                 option == NULL ? "" : option->name,
-                 option == NULL ? "something else" : option->value);
+        problem =
+            vstream_camera_option_problem(option, vsw_desired_slice(value));
+        snprintf(detail, sizeof(detail), "its option \"%s\" %s%s", option->name,
+                 problem == NULL ? "must be " : problem,
+                 problem == NULL ? option->value : "");
         vsw_desired_refuse(desired, detail);
         return VSTREAM_ERROR;
     }

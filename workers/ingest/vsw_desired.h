@@ -12,17 +12,18 @@
 #include "vstream_camera.h"
 #include "vstream_source.h"
 
-#define VSW_DESIRED_JSON_MAX 8192
+#define VSW_DESIRED_JSON_MAX 16384
 #define VSW_DESIRED_DETAIL   256
 
 
 typedef struct {
     char            *text; /* the JSON, as it was found */
     size_t           length;
-    json_t          *json;   /* owns what `camera` points to */
-    vstream_camera_t camera; /* defaults where the text is not right */
-    vstream_source_t source; /* of camera.source */
-    const char      *reason; /* VSTREAM_REASON_*; NULL: all is right */
+    json_t          *json;      /* owns what `camera` points to */
+    vstream_camera_t camera;    /* defaults where the text is not right */
+    vstream_source_t source;    /* of camera.source */
+    vstream_source_t substream; /* of camera.substream, if there is one */
+    const char      *reason;    /* VSTREAM_REASON_*; NULL: all is right */
     char             detail[VSW_DESIRED_DETAIL];
 } vsw_desired_t;
 
