@@ -62,7 +62,8 @@ const vstream_camera_option_t vstream_camera_options[] = {
     { "quality", "a number from 1 to 100",
       "Quality of the JPEG encoder, 80 where this is missing; pictures that "
       "come as JPEG are encoded anew only where this is given." },
-    { "transport", "tcp", "How RTSP carries media; tcp is the default." },
+    { "transport", "tcp or udp",
+      "How RTSP carries media; tcp is the default." },
     { "still", "off or a number of seconds from 0.1 to 3600",
       "Seconds between two stills of a camera that nobody watches, kept to "
       "by decoding; off decodes nothing unwatched.  Where this is missing, "
@@ -235,13 +236,17 @@ vstream_camera_quality_set(vstream_camera_t *camera, vstream_slice_t value)
 static int
 vstream_camera_transport_set(vstream_camera_t *camera, vstream_slice_t value)
 {
-    if (!vstream_camera_slice_equals(value, "tcp")) {
-        return VSTREAM_ERROR;
+    if (vstream_camera_slice_equals(value, "tcp")) {
+        camera->transport = VSTREAM_TRANSPORT_TCP;
+        return VSTREAM_OK;
     }
 
-    camera->transport = VSTREAM_TRANSPORT_TCP;
+    if (vstream_camera_slice_equals(value, "udp")) {
+        camera->transport = VSTREAM_TRANSPORT_UDP;
+        return VSTREAM_OK;
+    }
 
-    return VSTREAM_OK;
+    return VSTREAM_ERROR;
 }
 
 
@@ -313,6 +318,10 @@ vstream_camera_json_write(vstream_writer_t *w, const vstream_camera_t *camera)
 
     if (camera->quality_is_set) {
         vstream_camera_milli_write(w, "quality", camera->quality * 1000);
+    }
+
+    if (camera->transport == VSTREAM_TRANSPORT_UDP) {
+        vstream_camera_pair_write(w, "transport", VSTREAM_SLICE("udp"));
     }
 
     if (camera->still_is_set) {

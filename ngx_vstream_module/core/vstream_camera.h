@@ -17,6 +17,7 @@
 
 typedef enum {
     VSTREAM_TRANSPORT_TCP = 0,
+    VSTREAM_TRANSPORT_UDP,
 } vstream_transport_t;
 
 typedef struct {

@@ -6,6 +6,7 @@
 
 #include "vstream_source.h"
 #include "vstream_number.h"
+#include "vstream_source_option.h"
 
 #include <string.h>
 
@@ -27,13 +28,20 @@ static vstream_source_result_t vstream_source_host_read(
     vstream_slice_t text, vstream_source_t *source);
 static vstream_source_result_t vstream_source_port_read(
     vstream_slice_t text, vstream_source_t *source);
+static vstream_source_result_t vstream_source_peer_read(
+    vstream_slice_t rest, vstream_source_t *source);
+static vstream_source_result_t vstream_source_device_read(
+    vstream_slice_t rest, vstream_source_t *source);
+static vstream_source_result_t vstream_source_topic_read(
+    vstream_slice_t rest, vstream_source_t *source);
 static vstream_source_result_t vstream_source_file_read(
     vstream_slice_t rest, vstream_source_t *source);
-static vstream_source_result_t vstream_source_placeholder_read(
-    vstream_slice_t text, vstream_slice_t *name);
-static int    vstream_source_is_printable(vstream_slice_t text);
+static vstream_slice_t vstream_source_query_split(vstream_slice_t   rest,
+                                                  vstream_source_t *source);
+static int             vstream_source_is_printable(vstream_slice_t text);
 static int    vstream_source_is_host(vstream_slice_t host, const char *extra);
-static int    vstream_source_has_placeholder(vstream_slice_t text);
+static int    vstream_source_is_address(vstream_slice_t host);
+static int    vstream_source_is_topic(vstream_slice_t topic);
 static int    vstream_source_has_parent(vstream_slice_t path);
 static size_t vstream_source_find(vstream_slice_t text, const char *stops);
 static size_t vstream_source_find_last(vstream_slice_t text, char c);
@@ -69,10 +77,18 @@ vstream_source_read(vstream_slice_t text, vstream_source_t *source)
 
     switch (source->kind) {
     case VSTREAM_SOURCE_RTSP:
+    case VSTREAM_SOURCE_RTMP:
     case VSTREAM_SOURCE_HTTP:
         return vstream_source_url_read(rest, source);
+    case VSTREAM_SOURCE_SRT:
+    case VSTREAM_SOURCE_UDP:
+        return vstream_source_peer_read(rest, source);
+    case VSTREAM_SOURCE_V4L2:
+        return vstream_source_device_read(rest, source);
     case VSTREAM_SOURCE_FILE:
         return vstream_source_file_read(rest, source);
+    case VSTREAM_SOURCE_KAFKA:
+        return vstream_source_topic_read(rest, source);
     case VSTREAM_SOURCE_TEST:
         break;
     }
@@ -91,9 +107,16 @@ vstream_source_scheme_read(vstream_slice_t text, vstream_source_t *source,
 {
     static const vstream_source_scheme_t schemes[] = {
         { { "rtsp", 4 }, { "://", 3 }, VSTREAM_SOURCE_RTSP },
+        { { "rtsps", 5 }, { "://", 3 }, VSTREAM_SOURCE_RTSP },
+        { { "rtmp", 4 }, { "://", 3 }, VSTREAM_SOURCE_RTMP },
+        { { "rtmps", 5 }, { "://", 3 }, VSTREAM_SOURCE_RTMP },
+        { { "srt", 3 }, { "://", 3 }, VSTREAM_SOURCE_SRT },
         { { "http", 4 }, { "://", 3 }, VSTREAM_SOURCE_HTTP },
         { { "https", 5 }, { "://", 3 }, VSTREAM_SOURCE_HTTP },
+        { { "udp", 3 }, { "://", 3 }, VSTREAM_SOURCE_UDP },
+        { { "v4l2", 4 }, { ":", 1 }, VSTREAM_SOURCE_V4L2 },
         { { "file", 4 }, { ":", 1 }, VSTREAM_SOURCE_FILE },
+        { { "kafka", 5 }, { ":", 1 }, VSTREAM_SOURCE_KAFKA },
         { { "test", 4 }, { ":", 1 }, VSTREAM_SOURCE_TEST },
     };
 
@@ -201,8 +224,7 @@ vstream_source_user_info_read(vstream_source_t *source)
 }
 
 
-/* The whole of `text` is `${NAME}`. */
-static vstream_source_result_t
+vstream_source_result_t
 vstream_source_placeholder_read(vstream_slice_t text, vstream_slice_t *name)
 {
     vstream_slice_t inner;
@@ -295,6 +317,92 @@ vstream_source_port_read(vstream_slice_t text, vstream_source_t *source)
 }
 
 
+/*
+ * host:port[?options] of srt: and udp:.  What is listened on must be an
+ * address: a name may come to mean another one.  VLC and FFmpeg write
+ * udp://@address:port, with an empty user-info.
+ */
+static vstream_source_result_t
+vstream_source_peer_read(vstream_slice_t rest, vstream_source_t *source)
+{
+    vstream_source_result_t result, options;
+
+    rest = vstream_source_query_split(rest, source);
+    source->is_listening = source->kind == VSTREAM_SOURCE_UDP;
+
+    result = vstream_source_url_read(rest, source);
+
+    if (result == VSTREAM_SOURCE_OK && source->user_info.length > 0) {
+        result = VSTREAM_SOURCE_NEEDLESS_PART;
+    }
+
+    options = vstream_source_options_read(source);
+
+    if (options == VSTREAM_SOURCE_LITERAL_PASSWORD
+        || result == VSTREAM_SOURCE_OK) {
+        result = options;
+    }
+
+    if (result != VSTREAM_SOURCE_OK) {
+        return result;
+    }
+
+    if (source->path.length == 1 && source->path.data[0] == '/') {
+        source->path = vstream_source_tail(source->path, 1);
+    }
+
+    if (source->path.length > 0) {
+        return VSTREAM_SOURCE_NEEDLESS_PART;
+    }
+
+    if (source->port == 0) {
+        return VSTREAM_SOURCE_BAD_PORT;
+    }
+
+    return source->is_listening && !vstream_source_is_address(source->host)
+               ? VSTREAM_SOURCE_NO_ADDRESS
+               : VSTREAM_SOURCE_OK;
+}
+
+
+/* v4l2:/dev/video0[?options] */
+static vstream_source_result_t
+vstream_source_device_read(vstream_slice_t rest, vstream_source_t *source)
+{
+    source->path = vstream_source_query_split(rest, source);
+
+    if (vstream_source_has_placeholder(source->path)) {
+        return VSTREAM_SOURCE_PLACED_CREDENTIAL;
+    }
+
+    if (source->path.length < 6 || memcmp(source->path.data, "/dev/", 5) != 0
+        || vstream_source_has_parent(source->path))
+    {
+        return VSTREAM_SOURCE_BAD_DEVICE;
+    }
+
+    return vstream_source_options_read(source);
+}
+
+
+/* kafka:topic[?camera=id] */
+static vstream_source_result_t
+vstream_source_topic_read(vstream_slice_t rest, vstream_source_t *source)
+{
+    source->path = vstream_source_query_split(rest, source);
+
+    if (vstream_source_has_placeholder(source->path)) {
+        return VSTREAM_SOURCE_PLACED_CREDENTIAL;
+    }
+
+    if (!vstream_source_is_topic(source->path)) {
+        return VSTREAM_SOURCE_BAD_TOPIC;
+    }
+
+    return vstream_source_options_read(source);
+}
+
+
 /* file:/path; file:///path (RFC 8089) too, but no host between the slashes. */
 static vstream_source_result_t
 vstream_source_file_read(vstream_slice_t rest, vstream_source_t *source)
@@ -355,7 +463,42 @@ vstream_source_is_host(vstream_slice_t host, const char *extra)
 }
 
 
+/* An address, not a name: IPv6 has colons, IPv4 nothing but digits and dots. */
 static int
+vstream_source_is_address(vstream_slice_t host)
+{
+    size_t i;
+
+    if (vstream_source_find(host, ":") < host.length) {
+        return 1;
+    }
+
+    for (i = 0; i < host.length; i++) {
+        if ((host.data[i] < '0' || host.data[i] > '9') && host.data[i] != '.') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* As Kafka wants it; "." and ".." are no topics. */
+static int
+vstream_source_is_topic(vstream_slice_t topic)
+{
+    if (topic.length > VSTREAM_SOURCE_TOPIC_MAX
+        || (topic.length == 1 && topic.data[0] == '.')
+        || (topic.length == 2 && memcmp(topic.data, "..", 2) == 0))
+    {
+        return 0;
+    }
+
+    return vstream_source_is_host(topic, "._-");
+}
+
+
+int
 vstream_source_has_placeholder(vstream_slice_t text)
 {
     size_t i;
@@ -385,6 +528,19 @@ vstream_source_has_parent(vstream_slice_t path)
     }
 
     return 0;
+}
+
+
+/* What stands before the "?"; what follows it becomes the query. */
+static vstream_slice_t
+vstream_source_query_split(vstream_slice_t rest, vstream_source_t *source)
+{
+    size_t mark = vstream_source_find(rest, "?");
+
+    source->query =
+        vstream_source_tail(rest, mark < rest.length ? mark + 1 : rest.length);
+
+    return vstream_source_head(rest, mark);
 }
 
 
@@ -440,33 +596,57 @@ vstream_source_result_text(vstream_source_result_t result)
     case VSTREAM_SOURCE_OK:
         return "is right";
     case VSTREAM_SOURCE_EMPTY:
-        return "is empty; write rtsp://, http://, https://, file:/path or "
-               "test:";
+        return "is empty; write rtsp://, http://, file:/path, test: or "
+               "another kind of source";
     case VSTREAM_SOURCE_TOO_LONG:
         return "is longer than 2048 bytes";
     case VSTREAM_SOURCE_BAD_CHARACTER:
         return "holds a space, a control character or one that is not ASCII; "
                "write it as %XX";
     case VSTREAM_SOURCE_BAD_SCHEME:
-        return "must begin with rtsp://, http://, https://, file:/ or test:";
+        return "must begin with rtsp://, rtsps://, rtmp://, rtmps://, srt://, "
+               "http://, https://, udp://, v4l2:/, file:/, kafka: or test:";
     case VSTREAM_SOURCE_NO_HOST:
         return "names no host; write a name, an IPv4 address or an IPv6 "
                "address in brackets";
     case VSTREAM_SOURCE_BAD_PORT:
-        return "has a bad port; write a number from 1 to 65535";
+        return "has a bad port; write a number from 1 to 65535, which srt:// "
+               "and udp:// cannot do without";
     case VSTREAM_SOURCE_BAD_PATH:
         return "needs an absolute path without \"..\", as in "
                "file:/var/lib/vstream/loop.mp4";
+    case VSTREAM_SOURCE_BAD_DEVICE:
+        return "needs a device, as in v4l2:/dev/video0";
+    case VSTREAM_SOURCE_BAD_TOPIC:
+        return "needs a topic of Kafka: 1 to 249 letters, digits, dots, "
+               "underscores and dashes, as in kafka:cameras?camera=gate";
+    case VSTREAM_SOURCE_NO_ADDRESS:
+        return "names a host to listen on; write an address, as in "
+               "udp://192.0.2.1:5000 or srt://0.0.0.0:9000?mode=listener";
+    case VSTREAM_SOURCE_NEEDLESS_PART:
+        return "has a user or a path, which srt:// and udp:// do not know; a "
+               "password of SRT is written passphrase=${NAME}, a name for the "
+               "stream streamid=";
+    case VSTREAM_SOURCE_UNKNOWN_OPTION:
+        return "has an option that its kind does not know, or one twice; "
+               "srt:// takes mode, latency, streamid, passphrase and "
+               "pbkeylen, udp:// interface, v4l2: size, fps and format, "
+               "kafka: camera";
+    case VSTREAM_SOURCE_BAD_OPTION:
+        return "has a bad option; write mode=caller|listener, latency=0..10000, "
+               "streamid= of 512 bytes at most, passphrase=${NAME}, "
+               "pbkeylen=16|24|32, interface= an address, size=1280x720, "
+               "fps=0.1..240, format=mjpeg, camera= an id";
     case VSTREAM_SOURCE_LITERAL_PASSWORD:
         return "holds a literal password; write ${NAME} in its place and give "
                "the value to vstream-ingest as VSTREAM_CAMERA_NAME";
     case VSTREAM_SOURCE_BAD_PLACEHOLDER:
-        return "has a bad placeholder; write ${NAME}@ for user:password or "
-               "user:${NAME}@ for the password, NAME in capital letters, "
-               "digits and underscores";
+        return "has a bad placeholder; write ${NAME}@ for user:password, "
+               "user:${NAME}@ for the password or passphrase=${NAME} for that "
+               "of SRT, NAME in capital letters, digits and underscores";
     case VSTREAM_SOURCE_PLACED_CREDENTIAL:
-        return "has a placeholder outside user-info; credentials may only "
-               "stand before the @ of a URL";
+        return "has a placeholder where none may be; credentials may only "
+               "stand before the @ of a URL, or as the passphrase= of srt://";
     }
 
     return "is wrong";

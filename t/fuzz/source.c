@@ -5,10 +5,12 @@
 
 #include "fuzz.h"
 
-#include "vstream_source.h"
+#include "vstream_source_option.h"
 
 
+static int    has_host(vstream_source_kind_t kind);
 static void   check_user_info(const vstream_source_t *source);
+static void   check_options(const vstream_source_t *source);
 static size_t count_placeholders(vstream_slice_t text);
 
 
@@ -31,19 +33,29 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_check(fuzz_within(source.user_info, text));
     fuzz_check(fuzz_within(source.host, text));
     fuzz_check(fuzz_within(source.path, text));
-    fuzz_check(fuzz_within(source.credential, source.user_info));
-    fuzz_check(source.path.data + source.path.length == text.data + size);
-
-    fuzz_check((source.host.length > 0)
-               == (source.kind == VSTREAM_SOURCE_RTSP
-                   || source.kind == VSTREAM_SOURCE_HTTP));
-    fuzz_check(source.kind != VSTREAM_SOURCE_FILE
+    fuzz_check(fuzz_within(source.query, text));
+    fuzz_check(fuzz_within(source.camera, source.query));
+    fuzz_check(fuzz_within(source.credential, source.kind == VSTREAM_SOURCE_SRT
+                                                  ? source.query
+                                                  : source.user_info));
+    fuzz_check((source.host.length > 0) == has_host(source.kind));
+    fuzz_check((source.kind != VSTREAM_SOURCE_FILE
+                && source.kind != VSTREAM_SOURCE_V4L2)
                || source.path.data[0] == '/');
     fuzz_check(count_placeholders(text) == (source.credential.length > 0));
 
     check_user_info(&source);
+    check_options(&source);
 
     return 0;
+}
+
+
+static int
+has_host(vstream_source_kind_t kind)
+{
+    return kind != VSTREAM_SOURCE_FILE && kind != VSTREAM_SOURCE_V4L2
+           && kind != VSTREAM_SOURCE_KAFKA && kind != VSTREAM_SOURCE_TEST;
 }
 
 
@@ -64,6 +76,22 @@ check_user_info(const vstream_source_t *source)
     fuzz_check(
         password
         == (source->credential.length > 0 ? source->credential.length + 3 : 0));
+}
+
+
+/* A passphrase is a placeholder or refused. */
+static void
+check_options(const vstream_source_t *source)
+{
+    vstream_slice_t query = source->query, name, value;
+
+    while (vstream_source_option_next(&query, &name, &value) == VSTREAM_OK) {
+        fuzz_check(fuzz_within(name, source->query));
+        fuzz_check(fuzz_within(value, source->query));
+        fuzz_check(name.length != strlen("passphrase")
+                   || memcmp(name.data, "passphrase", name.length) != 0
+                   || value.length == source->credential.length + 3);
+    }
 }
 
 

@@ -94,6 +94,32 @@ password_alone(void **state)
 
 
 static void
+passphrase_of_srt(void **state)
+{
+    char                    *hosts[] = { (char *) "192.0.2.7" };
+    vsw_credential_hosts_t   bound = { (char *) "SRT", hosts, 1 };
+    vsw_config_credentials_t config = { NULL, &bound, 1 };
+    vsw_filled_source_t      filled;
+
+    (void) state;
+    setenv("VSTREAM_CAMERA_SRT", "a&b=c+d:e f%20", 1);
+
+    assert_null(fill(&config, "srt://192.0.2.7:9?passphrase=${SRT}&latency=9",
+                     &filled));
+    assert_string_equal(
+        filled.url,
+        "srt://192.0.2.7:9?passphrase=a%26b%3Dc%2Bd%3Ae%20f%2520&latency=9");
+    assert_int_equal(filled.secrets_count, 2);
+    assert_string_equal(filled.secrets[0], "a&b=c+d:e f%20");
+    assert_string_equal(filled.secrets[1], "a%26b%3Dc%2Bd%3Ae%20f%2520");
+
+    assert_string_equal(
+        fill(&config, "srt://192.0.2.8:9?passphrase=${SRT}", &filled),
+        VSTREAM_REASON_SOURCE_DENIED);
+}
+
+
+static void
 from_a_file(void **state)
 {
     vsw_config_credentials_t config = { .directory = folder };
@@ -203,6 +229,7 @@ main(void)
         cmocka_unit_test(nothing_to_fill),
         cmocka_unit_test(user_and_password),
         cmocka_unit_test(password_alone),
+        cmocka_unit_test(passphrase_of_srt),
         cmocka_unit_test(from_a_file),
         cmocka_unit_test(files_that_are_refused),
         cmocka_unit_test(bound_to_hosts),

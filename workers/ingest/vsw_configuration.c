@@ -111,7 +111,9 @@ vsw_configuration_write(vstream_writer_t *w, const char *id,
     vstream_writer_json_string(w, (vstream_slice_t) { id, strlen(id) });
     vsw_configuration_text(w, "url", filled->url);
     vsw_configuration_list(w, "secrets", secrets, filled->secrets_count);
-    vsw_configuration_text(w, "transport", "tcp");
+    vsw_configuration_text(w, "transport",
+                           camera->transport == VSTREAM_TRANSPORT_UDP ? "udp"
+                                                                      : "tcp");
     vsw_configuration_number(w, "fps_milli", camera->fps_milli);
     vsw_configuration_number(w, "width", camera->width);
     vsw_configuration_number(w, "quality", camera->quality);

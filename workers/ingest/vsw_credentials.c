@@ -209,7 +209,7 @@ vsw_credentials_file(const char *directory, const char *name,
 
 /*
  * `${NAME}@` takes the value as user and password, divided by its first
- * colon; `user:${NAME}@` takes it as the password.
+ * colon; `user:${NAME}@` and `passphrase=${NAME}` take it as the password.
  */
 static void
 vsw_credentials_write(vstream_slice_t text, const vstream_source_t *source,
