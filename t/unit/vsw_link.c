@@ -65,7 +65,7 @@ peer_message(ends_t ends, uint32_t type, const void *payload, uint32_t length)
 static void
 test_message_whole(void **state)
 {
-    uint32_t           watched = 7;
+    vsw_link_watched_t watched = { VSTREAM_RENDITION_SMALL, 7 };
     ends_t             ends = ends_open();
     vsw_link_message_t m;
 
@@ -149,7 +149,7 @@ test_lengths(void **state)
         { VSW_LINK_STREAM, 2, VSW_LINK_JSON_MAX },
         { VSW_LINK_FAILED, 2, VSW_LINK_JSON_MAX },
         { VSW_LINK_LOG, 2, VSW_LINK_JSON_MAX },
-        { VSW_LINK_WATCHED, 4, 4 },
+        { VSW_LINK_WATCHED, 8, 8 },
         { VSW_LINK_COUNTS, sizeof(vsw_link_counts_t),
           sizeof(vsw_link_counts_t) },
         { VSW_LINK_FRAME, sizeof(vsw_link_frame_t) + 1, VSW_LINK_PAYLOAD_MAX },

@@ -4,12 +4,13 @@
  * it sends, with the milliseconds since the start in front.
  *
  *   camera_driver [-s] [-m] [-t seconds] [-w seconds] [-u seconds]
- *                 [-p seconds] [-d folder] url [name=value ...]
+ *                 [-r rendition] [-p seconds] [-d folder] url [name=value ...]
  *
  * -s  through the spawner, as the supervisor does; else by a plain fork
  * -m  prints the camera process's memory at the end
  * -t  how long (10)
  * -w  watches from then on, -u until then
+ * -r  which rendition: main (the default) or small
  * -p  reads nothing for so long, from two seconds on
  * -d  writes each frame into this folder
  * name=value  fields of CONFIGURE (vsw_link.h); lists by commas
@@ -44,6 +45,7 @@ typedef struct {
     vsw_spawner_t *spawner;
     pid_t          pid;
     vsw_link_t    *link;
+    uint32_t       rendition; /* that is watched */
     uint32_t       watched;
     unsigned       frames;
     int64_t        start_us;
@@ -210,11 +212,13 @@ driver_frame(driver_t *d, const vsw_link_message_t *m)
     memcpy(&head, m->payload, sizeof(head));
     d->frames++;
 
-    printf("FRAME n=%u live=%d still=%d size=%ux%u bytes=%zu age_us=%lld "
-           "t=%lld\n",
+    printf("FRAME n=%u live=%d still=%d small=%d stand_in=%d size=%ux%u "
+           "bytes=%zu age_us=%lld t=%lld\n",
            d->frames, (head.flags & VSW_FRAME_LIVE) != 0,
-           (head.flags & VSW_FRAME_STILL) != 0, head.width, head.height, length,
-           (long long) (driver_now_us(CLOCK_REALTIME) - head.t_unix_us),
+           (head.flags & VSW_FRAME_STILL) != 0,
+           (head.flags & VSW_FRAME_SMALL) != 0,
+           (head.flags & VSW_FRAME_STAND_IN) != 0, head.width, head.height,
+           length, (long long) (driver_now_us(CLOCK_REALTIME) - head.t_unix_us),
            (long long) head.t_unix_us);
 
     if (d->folder != NULL) {
@@ -258,6 +262,9 @@ driver_message(driver_t *d, const vsw_link_message_t *m)
     case VSW_LINK_FAILED:
         printf("FAILED %.*s\n", (int) m->length, (char *) m->payload);
         break;
+    case VSW_LINK_SUBSTREAM:
+        printf("SUBSTREAM %.*s\n", (int) m->length, (char *) m->payload);
+        break;
     case VSW_LINK_LOG:
         printf("LOG %.*s\n", (int) m->length, (char *) m->payload);
         break;
@@ -273,6 +280,7 @@ driver_watch(driver_t *d)
     double   now = driver_elapsed(d);
     uint32_t watched = d->watch_at >= 0 && now >= d->watch_at
                        && !(d->unwatch_at >= 0 && now >= d->unwatch_at);
+    vsw_link_watched_t message = { d->rendition, watched };
 
     if (watched == d->watched) {
         return;
@@ -280,7 +288,7 @@ driver_watch(driver_t *d)
 
     d->watched = watched;
     printf("%6d WATCHED %u\n", (int) (now * 1000), watched);
-    vsw_link_write(d->link, VSW_LINK_WATCHED, &watched, sizeof(watched), NULL,
+    vsw_link_write(d->link, VSW_LINK_WATCHED, &message, sizeof(message), NULL,
                    0);
 }
 
@@ -373,7 +381,7 @@ driver_options_read(driver_t *d, int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "smt:w:u:p:d:")) != -1) {
+    while ((c = getopt(argc, argv, "smt:w:u:r:p:d:")) != -1) {
         switch (c) {
         case 's':
             d->through_spawner = true;
@@ -389,6 +397,9 @@ driver_options_read(driver_t *d, int argc, char **argv)
             break;
         case 'u':
             d->unwatch_at = strtod(optarg, NULL);
+            break;
+        case 'r':
+            d->rendition = strcmp(optarg, "small") == 0;
             break;
         case 'p':
             d->pause = strtod(optarg, NULL);

@@ -40,6 +40,9 @@ static void vsw_camera_stream(void *data, const char *codec, uint32_t width,
                               uint32_t height);
 static void vsw_camera_frame(void *data, const uint8_t *payload, size_t length);
 static void vsw_camera_counts(void *data, const vsw_link_counts_t *counts);
+static void vsw_camera_substream(void *data, const char *state,
+                                 const char *detail);
+static void vsw_camera_substream_begin(vsw_camera_t *camera);
 static void vsw_camera_gone(void *data, const char *reason, const char *detail);
 static uint32_t vsw_camera_random(void);
 
@@ -55,6 +58,7 @@ static const vsw_process_handlers_t vsw_camera_process_handlers = {
     .stream = vsw_camera_stream,
     .frame = vsw_camera_frame,
     .counts = vsw_camera_counts,
+    .substream = vsw_camera_substream,
     .gone = vsw_camera_gone,
 };
 
@@ -121,6 +125,10 @@ vsw_camera_declare(vsw_camera_t *camera, vstream_slice_t json)
     vsw_desired_destroy(camera->desired);
     camera->desired = desired;
     vsw_camera_reconfigure(camera);
+
+    if (!vsw_camera_has_small(camera)) {
+        vsw_camera_watched(camera, VSTREAM_RENDITION_SMALL, 0);
+    }
 }
 
 
@@ -189,19 +197,31 @@ vsw_camera_release(vsw_camera_t *camera, const char *why)
 }
 
 
-void
-vsw_camera_watched(vsw_camera_t *camera, uint32_t viewers)
+bool
+vsw_camera_has_small(const vsw_camera_t *camera)
 {
-    if (viewers == camera->publisher.watched) {
+    return camera->desired != NULL
+           && camera->desired->camera.substream.length > 0;
+}
+
+
+void
+vsw_camera_watched(vsw_camera_t *camera, vstream_rendition_t rendition,
+                   uint32_t viewers)
+{
+    vsw_publisher_slot_t *slot = &camera->publisher.slots[rendition];
+
+    if (viewers == slot->watched) {
         return;
     }
 
     vsw_log(VSW_LOG_DEBUG, "camera is watched by another number",
             VSW_LOG_TEXT("camera", camera->id),
+            VSW_LOG_TEXT("rendition", vstream_schema_rendition_text(rendition)),
             VSW_LOG_NUMBER("viewers", viewers));
 
-    camera->publisher.watched = viewers;
-    vsw_process_watched(&camera->process, viewers);
+    slot->watched = viewers;
+    vsw_process_watched(&camera->process, rendition, viewers);
 }
 
 
@@ -296,7 +316,7 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
     vsw_camera_env_t *env = camera->env;
     const char       *reason;
     char              detail[VSW_CREDENTIAL_DETAIL];
-    int               error;
+    int               error, i;
 
     if (env->spawner == NULL || env->spawner_lost
         || !vsw_spawner_is_ready(env->spawner) || camera->desired == NULL)
@@ -339,6 +359,7 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
     }
 
     memset(&camera->counts, 0, sizeof(camera->counts));
+    vsw_camera_substream_begin(camera);
     camera->dials++;
     env->dials++;
 
@@ -346,8 +367,11 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
     vsw_camera_enter(camera, VSW_CAMERA_CONNECTING, camera->reason,
                      camera->detail);
 
-    if (camera->publisher.watched > 0) {
-        vsw_process_watched(&camera->process, camera->publisher.watched);
+    for (i = 0; i < VSTREAM_RENDITIONS; i++) {
+        if (camera->publisher.slots[i].watched > 0) {
+            vsw_process_watched(&camera->process, (vstream_rendition_t) i,
+                                camera->publisher.slots[i].watched);
+        }
     }
 }
 
@@ -386,7 +410,7 @@ vsw_camera_restart(vsw_camera_t *camera)
 static void
 vsw_camera_let_go(vsw_camera_t *camera)
 {
-    camera->publisher.watched = 0;
+    vsw_publisher_end(&camera->publisher);
     vsw_process_stop(&camera->process);
     vsw_camera_enter(camera, VSW_CAMERA_IDLE, "", "");
 }
@@ -458,6 +482,7 @@ vsw_camera_held(void *data)
     camera->height = 0;
     memset(&camera->counts, 0, sizeof(camera->counts));
     vsw_backoff_init(&camera->backoff);
+    vsw_camera_substream_begin(camera);
     vsw_publisher_begin(&camera->publisher);
     vsw_camera_enter(camera, VSW_CAMERA_CONNECTING, "", "");
 }
@@ -507,6 +532,8 @@ vsw_camera_status(void *data, vsw_args_t *args)
         { VSTREAM_STATUS_DETAIL, camera->detail },
         { VSTREAM_STATUS_OWNER, camera->env->config->replica },
         { VSTREAM_STATUS_CODEC, camera->codec },
+        { VSTREAM_STATUS_SUBSTREAM, camera->substream },
+        { VSTREAM_STATUS_SUBSTREAM_DETAIL, camera->substream_detail },
     };
     const struct {
         const char *name;
@@ -520,11 +547,11 @@ vsw_camera_status(void *data, vsw_args_t *args)
         { VSTREAM_STATUS_KEYFRAME_MS, counts->keyframe_ms },
         { VSTREAM_STATUS_HEARD, (uint64_t) camera->heard_unix_us },
         { VSTREAM_STATUS_STILL, (uint64_t) publisher->still_unix_us },
-        { VSTREAM_STATUS_WATCHED, publisher->watched },
+        { VSTREAM_STATUS_WATCHED, vsw_publisher_watched(publisher) },
         { VSTREAM_STATUS_ACCESS_UNITS,
           camera->access_units + counts->access_units },
         { VSTREAM_STATUS_FRAMES_PUBLISHED,
-          publisher->pushed + publisher->stills },
+          vsw_publisher_pushed(publisher) + publisher->stills },
         { VSTREAM_STATUS_FRAMES_DROPPED,
           camera->late + counts->frames_late + vsw_publisher_drops(publisher) },
         { VSTREAM_STATUS_DIALS, camera->dials },
@@ -649,6 +676,48 @@ vsw_camera_counts(void *data, const vsw_link_counts_t *counts)
 }
 
 
+/* Its failure is no failure of the camera: the main stream takes over. */
+static void
+vsw_camera_substream(void *data, const char *state, const char *detail)
+{
+    vsw_camera_t   *camera = data;
+    vsw_log_level_t level = detail[0] == '\0' ? VSW_LOG_INFO : VSW_LOG_WARN;
+
+    if (!vsw_camera_has_small(camera)) {
+        return;
+    }
+
+    if (strcmp(state, camera->substream) != 0) {
+        vsw_log(level, "substream changed state",
+                VSW_LOG_TEXT("camera", camera->id),
+                VSW_LOG_TEXT("from", camera->substream),
+                VSW_LOG_TEXT("to", state), VSW_LOG_TEXT("detail", detail));
+    }
+
+    snprintf(camera->substream, sizeof(camera->substream), "%s", state);
+    snprintf(camera->substream_detail, sizeof(camera->substream_detail), "%s",
+             detail);
+}
+
+
+/* What is known of it before its camera process has said anything. */
+static void
+vsw_camera_substream_begin(vsw_camera_t *camera)
+{
+    const vsw_configuration_t *configuration = &camera->configuration;
+
+    if (configuration->substream_reason != NULL) {
+        vsw_camera_substream(camera, configuration->substream_reason,
+                             configuration->substream_detail);
+        return;
+    }
+
+    snprintf(camera->substream, sizeof(camera->substream), "%s",
+             vsw_camera_has_small(camera) ? VSTREAM_STATE_CONNECTING : "");
+    camera->substream_detail[0] = '\0';
+}
+
+
 static void
 vsw_camera_gone(void *data, const char *reason, const char *detail)
 {
@@ -659,6 +728,7 @@ vsw_camera_gone(void *data, const char *reason, const char *detail)
     camera->bytes += camera->counts.bytes;
     camera->late += camera->counts.frames_late;
     memset(&camera->counts, 0, sizeof(camera->counts));
+    vsw_camera_substream_begin(camera);
 
     if (camera->state == VSW_CAMERA_IDLE || reason[0] == '\0') {
         return; /* we stopped it; if the camera is ours, the tick starts it */

@@ -69,7 +69,9 @@ typedef struct {
     int64_t             start_ms; /* waiting: when to start again */
     char                reason[VSW_PROCESS_REASON_MAX];
     char                detail[VSW_PROCESS_DETAIL_MAX];
-    vsw_configuration_t configuration; /* that the process was given */
+    vsw_configuration_t configuration;      /* that the process was given */
+    char substream[VSW_PROCESS_REASON_MAX]; /* VSTREAM_STATUS_SUBSTREAM */
+    char substream_detail[VSW_PROCESS_DETAIL_MAX];
 
     char              codec[VSW_PROCESS_REASON_MAX];
     uint32_t          width;
@@ -111,8 +113,12 @@ void vsw_camera_reconfigure(vsw_camera_t *camera);
 /* Gives the lease back and lets go; `why` is for the log. */
 void vsw_camera_release(vsw_camera_t *camera, const char *why);
 
-/* How many watch it, as Redis says. */
-void vsw_camera_watched(vsw_camera_t *camera, uint32_t viewers);
+/* Is it to have the rendition small? */
+bool vsw_camera_has_small(const vsw_camera_t *camera);
+
+/* How many watch a rendition, as Redis says. */
+void vsw_camera_watched(vsw_camera_t *camera, vstream_rendition_t rendition,
+                        uint32_t viewers);
 
 /* To be called every 50 ms or so. */
 void vsw_camera_tick(vsw_camera_t *camera, int64_t now_ms);

@@ -4,7 +4,6 @@
 
 #include "vsw_configuration.h"
 
-#include "vsw_credentials.h"
 #include "vsw_link.h"
 
 #include <stdbool.h>
@@ -13,10 +12,22 @@
 #include <string.h>
 
 
+static const char *vsw_configuration_fill(const vsw_ingest_config_t *config,
+                                          vstream_slice_t            text,
+                                          const vstream_source_t    *source,
+                                          vsw_filled_source_t       *filled,
+                                          char                      *detail);
+static int  vsw_configuration_text_create(vsw_configuration_t    *configuration,
+                                          const char             *id,
+                                          const vstream_camera_t *camera,
+                                          const vsw_ingest_config_t *config,
+                                          const vsw_filled_source_t *source,
+                                          const vsw_filled_source_t *substream);
 static void vsw_configuration_write(vstream_writer_t *w, const char *id,
                                     const vstream_camera_t    *camera,
                                     const vsw_ingest_config_t *config,
-                                    const vsw_filled_source_t *filled);
+                                    const vsw_filled_source_t *source,
+                                    const vsw_filled_source_t *substream);
 static void vsw_configuration_text(vstream_writer_t *w, const char *name,
                                    const char *value);
 static void vsw_configuration_number(vstream_writer_t *w, const char *name,
@@ -32,52 +43,100 @@ vsw_configuration_create(vsw_configuration_t *configuration, const char *id,
                          const vsw_desired_t       *desired,
                          const vsw_ingest_config_t *config, char *detail)
 {
-    vsw_filled_source_t filled;
-    vstream_writer_t    w;
+    vsw_filled_source_t source, substream;
     const char         *reason;
 
-    configuration->json = NULL;
-    configuration->length = 0;
+    memset(configuration, 0, sizeof(*configuration));
 
     if (desired->reason != NULL) {
         snprintf(detail, VSW_CREDENTIAL_DETAIL, "%s", desired->detail);
         return desired->reason;
     }
 
-    if (desired->source.kind == VSTREAM_SOURCE_TEST && !*config->sources.test) {
+    reason = vsw_configuration_fill(config, desired->camera.source,
+                                    &desired->source, &source, detail);
+    if (reason != NULL) {
+        return reason;
+    }
+
+    memset(&substream, 0, sizeof(substream));
+
+    if (desired->camera.substream.length > 0) {
+        configuration->substream_reason = vsw_configuration_fill(
+            config, desired->camera.substream, &desired->substream, &substream,
+            configuration->substream_detail);
+    }
+
+    if (vsw_configuration_text_create(configuration, id, &desired->camera,
+                                      config, &source, &substream)
+        != VSTREAM_OK)
+    {
         snprintf(detail, VSW_CREDENTIAL_DETAIL,
-                 "sources.test is off in the configuration of "
-                 "vstream-ingest");
-        return VSTREAM_REASON_SOURCE_DENIED;
+                 "its configuration is longer than %d bytes",
+                 VSW_LINK_JSON_MAX);
+        reason = VSTREAM_REASON_BAD_SOURCE;
     }
 
-    reason = vsw_credentials_fill(&config->credentials, desired->camera.source,
-                                  &desired->source, &filled, detail);
-
-    if (reason == NULL) {
-        configuration->json = malloc(VSW_LINK_JSON_MAX);
-        vstream_writer_init(&w, configuration->json,
-                            configuration->json == NULL ? 0
-                                                        : VSW_LINK_JSON_MAX);
-        vsw_configuration_write(&w, id, &desired->camera, config, &filled);
-        configuration->length = w.length;
-
-        if (vstream_writer_status(&w) != VSTREAM_OK) {
-            configuration->length = 0;
-            snprintf(detail, VSW_CREDENTIAL_DETAIL,
-                     "its configuration is longer than %d bytes",
-                     VSW_LINK_JSON_MAX);
-            reason = VSTREAM_REASON_BAD_SOURCE;
-        }
-    }
-
-    vsw_credentials_clear(&filled);
+    vsw_credentials_clear(&source);
+    vsw_credentials_clear(&substream);
 
     if (reason != NULL) {
         vsw_configuration_clear(configuration);
     }
 
     return reason;
+}
+
+
+/* A source with its credential.  Returns as vsw_configuration_create(). */
+static const char *
+vsw_configuration_fill(const vsw_ingest_config_t *config, vstream_slice_t text,
+                       const vstream_source_t *source,
+                       vsw_filled_source_t *filled, char *detail)
+{
+    const char *reason;
+
+    if (source->kind == VSTREAM_SOURCE_TEST && !*config->sources.test) {
+        snprintf(detail, VSW_CREDENTIAL_DETAIL,
+                 "sources.test is off in the configuration of "
+                 "vstream-ingest");
+        reason = VSTREAM_REASON_SOURCE_DENIED;
+
+    } else {
+        reason = vsw_credentials_fill(&config->credentials, text, source,
+                                      filled, detail);
+    }
+
+    if (reason != NULL) {
+        vsw_credentials_clear(filled);
+    }
+
+    return reason;
+}
+
+
+/* VSTREAM_ERROR: there is no room for it. */
+static int
+vsw_configuration_text_create(vsw_configuration_t *configuration,
+                              const char *id, const vstream_camera_t *camera,
+                              const vsw_ingest_config_t *config,
+                              const vsw_filled_source_t *source,
+                              const vsw_filled_source_t *substream)
+{
+    vstream_writer_t w;
+
+    configuration->json = malloc(VSW_LINK_JSON_MAX);
+    vstream_writer_init(&w, configuration->json,
+                        configuration->json == NULL ? 0 : VSW_LINK_JSON_MAX);
+    vsw_configuration_write(&w, id, camera, config, source, substream);
+
+    if (vstream_writer_status(&w) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    configuration->length = w.length;
+
+    return VSTREAM_OK;
 }
 
 
@@ -98,19 +157,29 @@ static void
 vsw_configuration_write(vstream_writer_t *w, const char *id,
                         const vstream_camera_t    *camera,
                         const vsw_ingest_config_t *config,
-                        const vsw_filled_source_t *filled)
+                        const vsw_filled_source_t *source,
+                        const vsw_filled_source_t *substream)
 {
-    char  *secrets[VSW_CREDENTIAL_SECRETS];
-    size_t i;
+    char  *secrets[2 * VSW_CREDENTIAL_SECRETS];
+    size_t i, n = 0;
 
-    for (i = 0; i < filled->secrets_count; i++) {
-        secrets[i] = (char *) filled->secrets[i];
+    for (i = 0; i < source->secrets_count; i++) {
+        secrets[n++] = (char *) source->secrets[i];
+    }
+
+    for (i = 0; i < substream->secrets_count; i++) {
+        secrets[n++] = (char *) substream->secrets[i];
     }
 
     vstream_writer_text(w, "{\"id\":");
     vstream_writer_json_string(w, (vstream_slice_t) { id, strlen(id) });
-    vsw_configuration_text(w, "url", filled->url);
-    vsw_configuration_list(w, "secrets", secrets, filled->secrets_count);
+    vsw_configuration_text(w, "url", source->url);
+
+    if (substream->url[0] != '\0') {
+        vsw_configuration_text(w, "substream", substream->url);
+    }
+
+    vsw_configuration_list(w, "secrets", secrets, n);
     vsw_configuration_text(w, "transport",
                            camera->transport == VSTREAM_TRANSPORT_UDP ? "udp"
                                                                       : "tcp");

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "vsw_credentials.h"
 #include "vsw_desired.h"
 #include "vsw_ingest_config.h"
 
@@ -16,12 +17,17 @@
 typedef struct {
     char  *json; /* NULL: none */
     size_t length;
+
+    /* Why the substream is left out, as below; NULL: it is not. */
+    const char *substream_reason;
+    char        substream_detail[VSW_CREDENTIAL_DETAIL];
 } vsw_configuration_t;
 
 
 /*
  * Returns NULL, or one of VSTREAM_REASON_*; `detail` (at least
- * VSW_CREDENTIAL_DETAIL bytes) then says what to do.
+ * VSW_CREDENTIAL_DETAIL bytes) then says what to do.  A substream that may not
+ * be had stops no camera.
  */
 const char *vsw_configuration_create(vsw_configuration_t       *configuration,
                                      const char                *id,

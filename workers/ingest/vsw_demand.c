@@ -10,6 +10,9 @@
 
 
 static void vsw_demand_begin(vsw_args_t *args);
+static void vsw_demand_name(vsw_demand_t *demand, vsw_args_t *args,
+                            const vsw_camera_t *camera,
+                            vstream_rendition_t rendition, size_t *named);
 static void vsw_demand_send(vsw_demand_t *demand, vsw_args_t *args);
 static void vsw_demand_answer(void *data, const redisReply *reply);
 
@@ -45,13 +48,11 @@ vsw_demand_tick(vsw_demand_t *demand, int64_t now_ms)
             continue;
         }
 
-        vsw_args_key(&args, demand->env->office.prefix, VSTREAM_KEY_FRAME,
-                     camera->id);
+        vsw_demand_name(demand, &args, camera, VSTREAM_RENDITION_MAIN, &named);
 
-        if (++named == VSW_ARGS_BATCH) {
-            vsw_demand_send(demand, &args);
-            vsw_demand_begin(&args);
-            named = 0;
+        if (vsw_camera_has_small(camera)) {
+            vsw_demand_name(demand, &args, camera, VSTREAM_RENDITION_SMALL,
+                            &named);
         }
     }
 
@@ -67,6 +68,23 @@ vsw_demand_begin(vsw_args_t *args)
     vsw_args_init(args);
     vsw_args_text(args, "PUBSUB");
     vsw_args_text(args, "SHARDNUMSUB");
+}
+
+
+/* One more channel; the command is sent where it is full. */
+static void
+vsw_demand_name(vsw_demand_t *demand, vsw_args_t *args,
+                const vsw_camera_t *camera, vstream_rendition_t rendition,
+                size_t *named)
+{
+    vsw_args_key(args, demand->env->office.prefix,
+                 vstream_schema_frame_key(rendition), camera->id);
+
+    if (++*named == VSW_ARGS_BATCH) {
+        vsw_demand_send(demand, args);
+        vsw_demand_begin(args);
+        *named = 0;
+    }
 }
 
 
@@ -114,7 +132,7 @@ vsw_demand_answer(void *data, const redisReply *reply)
 
         camera = vsw_cameras_find(demand->cameras, id);
         if (camera != NULL && vsw_lease_is_ours(&camera->lease)) {
-            vsw_camera_watched(camera, (uint32_t) count->integer);
+            vsw_camera_watched(camera, rendition, (uint32_t) count->integer);
         }
     }
 }

@@ -1,5 +1,5 @@
 /*
- * Demand: how many subscribers the frame channel of each held camera has.
+ * Demand: how many subscribers the frame channels of each held camera have.
  * Redis counts them anyway (PUBSUB SHARDNUMSUB), so that is the signal.
  */
 

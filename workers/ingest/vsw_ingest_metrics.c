@@ -46,7 +46,14 @@ vsw_metrics_bytes(const vsw_camera_t *camera)
 static uint64_t
 vsw_metrics_pushed(const vsw_camera_t *camera)
 {
-    return camera->publisher.pushed;
+    return vsw_publisher_pushed(&camera->publisher);
+}
+
+
+static uint64_t
+vsw_metrics_pushed_small(const vsw_camera_t *camera)
+{
+    return camera->publisher.slots[VSTREAM_RENDITION_SMALL].pushed;
 }
 
 
@@ -60,7 +67,7 @@ vsw_metrics_stills(const vsw_camera_t *camera)
 static uint64_t
 vsw_metrics_watched(const vsw_camera_t *camera)
 {
-    return camera->publisher.watched;
+    return vsw_publisher_watched(&camera->publisher);
 }
 
 
@@ -85,6 +92,9 @@ static const vsw_metric_t vsw_metrics_table[] = {
       "Bytes of media received from the camera.", vsw_metrics_bytes },
     { "vstream_ingest_camera_frames_pushed_total", "counter",
       "Frames pushed to whoever watches.", vsw_metrics_pushed },
+    { "vstream_ingest_camera_small_frames_pushed_total", "counter",
+      "Those of them that went to viewers of the rendition small.",
+      vsw_metrics_pushed_small },
     { "vstream_ingest_camera_stills_total", "counter",
       "Stills stored in Redis.", vsw_metrics_stills },
     { "vstream_ingest_camera_subscribers", "gauge",

@@ -118,7 +118,8 @@ vsw_pages_cameras(const vsw_supervisor_t *supervisor, FILE *out)
                 i == 0 ? "" : ",", camera->id, leases[camera->lease.state],
                 vsw_camera_state_text(camera->state), camera->reason,
                 (int) camera->process.pid, camera->lease.epoch,
-                camera->publisher.seq, camera->publisher.watched, camera->dials,
+                camera->publisher.seq,
+                vsw_publisher_watched(&camera->publisher), camera->dials,
                 camera->restarts);
     }
 

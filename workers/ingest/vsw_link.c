@@ -56,12 +56,13 @@ vsw_link_type_bounds(uint32_t type, size_t *least, size_t *most)
     case VSW_LINK_STREAM:
     case VSW_LINK_FAILED:
     case VSW_LINK_LOG:
+    case VSW_LINK_SUBSTREAM:
         *least = 2;
         *most = VSW_LINK_JSON_MAX;
         return true;
 
     case VSW_LINK_WATCHED:
-        *least = *most = sizeof(uint32_t);
+        *least = *most = sizeof(vsw_link_watched_t);
         return true;
 
     case VSW_LINK_COUNTS:

@@ -36,12 +36,13 @@ typedef enum {
      *  "connect_timeout_ms":5000,"allow":["127.0.0.0/8",...],
      *  "file_roots":["/srv/video"],
      *  "max_frame_bytes":8388608,"max_pixels":33177600}
-     * `url` has its credentials filled in, percent-encoded.  `secrets` are
+     * `url` has its credentials filled in, percent-encoded; so has
+     * `substream`, which stands there where the camera has one.  `secrets` are
      * texts that must appear in no message and no log line.
      */
     VSW_LINK_CONFIGURE = 1,
 
-    /* uint32_t: subscribers of the camera's frames now; 0: nobody watches. */
+    /* vsw_link_watched_t: how many watch one of its renditions now. */
     VSW_LINK_WATCHED = 2,
 
     /*
@@ -67,10 +68,25 @@ typedef enum {
 
     /* LOG, JSON: {"level":"warn","message":"..."}; secrets already masked. */
     VSW_LINK_LOG = 20,
+
+    /*
+     * SUBSTREAM, JSON, whenever it changes:
+     * {"state":"streaming","detail":""}
+     * state is VSTREAM_STATE_CONNECTING, VSTREAM_STATE_STREAMING, or one of
+     * VSTREAM_REASON_*: it has failed, and is dialled again in a while.
+     */
+    VSW_LINK_SUBSTREAM = 21,
 } vsw_link_type_t;
 
-#define VSW_FRAME_LIVE  0x1 /* push it to whoever watches */
-#define VSW_FRAME_STILL 0x2 /* keep it as the newest still */
+#define VSW_FRAME_LIVE     0x1  /* push it to whoever watches its rendition */
+#define VSW_FRAME_STILL    0x2  /* keep it as the newest still */
+#define VSW_FRAME_SMALL    0x8  /* of the substream: its rendition is small */
+#define VSW_FRAME_STAND_IN 0x10 /* of main: push it to those of small, too */
+
+typedef struct {
+    uint32_t rendition; /* vstream_rendition_t */
+    uint32_t viewers;   /* subscribers of its frames; 0: nobody watches */
+} vsw_link_watched_t;
 
 typedef struct {
     int64_t  t_unix_us; /* when its last byte reached the camera process */

@@ -29,7 +29,9 @@ static void vsw_process_message(vsw_process_t            *process,
                                 const vsw_link_message_t *message);
 static void vsw_process_stream(vsw_process_t *process, const json_t *json);
 static void vsw_process_failed(vsw_process_t *process, const json_t *json);
-static void vsw_process_log(vsw_process_t *process, const json_t *json);
+static void vsw_process_substream(vsw_process_t *process, const json_t *json);
+static const char *vsw_process_reason(const char *text);
+static void        vsw_process_log(vsw_process_t *process, const json_t *json);
 static void vsw_process_write(vsw_process_t *process, vsw_link_type_t type,
                               const void *payload, size_t length);
 static bool vsw_process_kill(vsw_process_t *process, vsw_spawner_t *spawner);
@@ -120,10 +122,13 @@ vsw_process_stop(vsw_process_t *process)
 
 
 void
-vsw_process_watched(vsw_process_t *process, uint32_t viewers)
+vsw_process_watched(vsw_process_t *process, vstream_rendition_t rendition,
+                    uint32_t viewers)
 {
+    vsw_link_watched_t watched = { rendition, viewers };
+
     if (process->link != NULL) {
-        vsw_process_write(process, VSW_LINK_WATCHED, &viewers, sizeof(viewers));
+        vsw_process_write(process, VSW_LINK_WATCHED, &watched, sizeof(watched));
     }
 }
 
@@ -295,6 +300,9 @@ vsw_process_message(vsw_process_t *process, const vsw_link_message_t *message)
     case VSW_LINK_LOG:
         vsw_process_log(process, json);
         break;
+    case VSW_LINK_SUBSTREAM:
+        vsw_process_substream(process, json);
+        break;
     default:
         break; /* a message of ours, sent back */
     }
@@ -315,9 +323,35 @@ vsw_process_stream(vsw_process_t *process, const json_t *json)
 }
 
 
-/* Only a reason that we know is passed on. */
 static void
 vsw_process_failed(vsw_process_t *process, const json_t *json)
+{
+    snprintf(process->reason, sizeof(process->reason), "%s",
+             vsw_process_reason(vsw_process_text(json, "reason")));
+    snprintf(process->detail, sizeof(process->detail), "%s",
+             vsw_process_text(json, "detail"));
+}
+
+
+static void
+vsw_process_substream(vsw_process_t *process, const json_t *json)
+{
+    const char *state = vsw_process_text(json, "state");
+
+    if (strcmp(state, VSTREAM_STATE_CONNECTING) != 0
+        && strcmp(state, VSTREAM_STATE_STREAMING) != 0)
+    {
+        state = vsw_process_reason(state);
+    }
+
+    process->handlers->substream(process->data, state,
+                                 vsw_process_text(json, "detail"));
+}
+
+
+/* Only a reason that we know is passed on. */
+static const char *
+vsw_process_reason(const char *text)
 {
     static const char *const reasons[] = {
         VSTREAM_REASON_AUTH_FAILED,
@@ -336,19 +370,15 @@ vsw_process_failed(vsw_process_t *process, const json_t *json)
         VSTREAM_REASON_BAD_SOURCE,
         VSTREAM_REASON_CREDENTIAL_MISSING,
     };
-    const char *reason = vsw_process_text(json, "reason");
-    const char *known = VSTREAM_REASON_PROTOCOL_ERROR;
-    size_t      i;
+    size_t i;
 
     for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        if (strcmp(reasons[i], reason) == 0) {
-            known = reasons[i];
+        if (strcmp(reasons[i], text) == 0) {
+            return reasons[i];
         }
     }
 
-    snprintf(process->reason, sizeof(process->reason), "%s", known);
-    snprintf(process->detail, sizeof(process->detail), "%s",
-             vsw_process_text(json, "detail"));
+    return VSTREAM_REASON_PROTOCOL_ERROR;
 }
 
 

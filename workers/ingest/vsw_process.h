@@ -44,6 +44,9 @@ typedef struct {
     void (*frame)(void *data, const uint8_t *payload, size_t length);
     void (*counts)(void *data, const vsw_link_counts_t *counts);
 
+    /* `state` is as VSW_LINK_SUBSTREAM has it. */
+    void (*substream)(void *data, const char *state, const char *detail);
+
     /*
      * It has ended and is IDLE; `reason` is one of VSTREAM_REASON_*, or empty
      * if it was stopped.
@@ -89,7 +92,8 @@ int vsw_process_start(vsw_process_t *process, vsw_spawner_t *spawner,
 /* Closes the link; gone() follows when the process has ended. */
 void vsw_process_stop(vsw_process_t *process);
 
-void vsw_process_watched(vsw_process_t *process, uint32_t viewers);
+void vsw_process_watched(vsw_process_t *process, vstream_rendition_t rendition,
+                         uint32_t viewers);
 
 /* Its death was reported by the spawner, or the spawner has gone. */
 void vsw_process_died(vsw_process_t *process, int status);

@@ -4,7 +4,10 @@
  * DESIGN  A frame that may be sent at once goes straight from the link's
  * buffer into Redis's output.  One that comes while another is under way is
  * kept in `waiting`, where the next one replaces it; a still that is replaced
- * leaves its flag behind, since the newer picture is as good a still.
+ * leaves its flag behind, since the newer picture is as good a still.  Each
+ * rendition has a slot of its own for that; all are numbered from one
+ * sequence, in the order in which they are sent, so that stills of whichever
+ * rendition follow each other.
  */
 
 #include "vsw_publisher.h"
@@ -22,23 +25,26 @@ static int  vsw_publisher_check(vsw_publisher_t *publisher,
                                 const uint8_t *payload, size_t length,
                                 vstream_frame_t *frame, uint32_t *flags,
                                 vstream_slice_t *jpeg);
-static void vsw_publisher_wait(vsw_publisher_t       *publisher,
+static void vsw_publisher_offer(vsw_publisher_slot_t *slot,
+                                vstream_frame_t frame, uint32_t flags,
+                                vstream_slice_t jpeg);
+static void vsw_publisher_wait(vsw_publisher_slot_t  *slot,
                                const vstream_frame_t *frame, uint32_t flags,
                                vstream_slice_t jpeg);
-static void vsw_publisher_send(vsw_publisher_t *publisher,
+static void vsw_publisher_send(vsw_publisher_slot_t *slot,
                                vstream_frame_t *frame, uint32_t flags,
                                vstream_slice_t jpeg);
-static int  vsw_publisher_push(vsw_publisher_t       *publisher,
+static int  vsw_publisher_push(vsw_publisher_slot_t  *slot,
                                const vstream_frame_t *frame,
                                vstream_slice_t        jpeg);
-static int  vsw_publisher_still(vsw_publisher_t       *publisher,
+static int  vsw_publisher_still(vsw_publisher_slot_t  *slot,
                                 const vstream_frame_t *frame,
                                 vstream_slice_t        jpeg);
-static void vsw_publisher_pushed(void *data, const redisReply *reply);
-static void vsw_publisher_stilled(void *data, const redisReply *reply);
-static void vsw_publisher_failed(vsw_publisher_t  *publisher,
-                                 const redisReply *reply);
-static void vsw_publisher_answered(vsw_publisher_t *publisher);
+static void vsw_publisher_pushed_handler(void *data, const redisReply *reply);
+static void vsw_publisher_stilled_handler(void *data, const redisReply *reply);
+static void vsw_publisher_failed(vsw_publisher_slot_t *slot,
+                                 const redisReply     *reply);
+static void vsw_publisher_answered(vsw_publisher_slot_t *slot);
 static void vsw_publisher_drop(vsw_publisher_t *publisher, vsw_drop_t reason);
 static void vsw_ages_add(vsw_ages_t *ages, int64_t age_us);
 
@@ -53,6 +59,8 @@ vsw_publisher_init(vsw_publisher_t *publisher, vsw_redis_t *redis,
                    vsw_lease_t *lease, vsw_ages_t   *ages,
                    void (*fenced)(void *data), void *data)
 {
+    int i;
+
     memset(publisher, 0, sizeof(*publisher));
     publisher->redis = redis;
     publisher->prefix = lease->office->prefix;
@@ -61,26 +69,53 @@ vsw_publisher_init(vsw_publisher_t *publisher, vsw_redis_t *redis,
     publisher->ages = ages;
     publisher->fenced = fenced;
     publisher->data = data;
+
+    for (i = 0; i < VSTREAM_RENDITIONS; i++) {
+        publisher->slots[i].publisher = publisher;
+        publisher->slots[i].rendition = (vstream_rendition_t) i;
+    }
 }
 
 
 void
 vsw_publisher_close(vsw_publisher_t *publisher)
 {
-    vsw_redis_forget(publisher->redis, publisher);
-    free(publisher->waiting.jpeg);
-    publisher->waiting = (vsw_publisher_waiting_t) { .jpeg = NULL };
+    vsw_publisher_slot_t *slot;
+    int                   i;
+
+    for (i = 0; i < VSTREAM_RENDITIONS; i++) {
+        slot = &publisher->slots[i];
+        vsw_redis_forget(publisher->redis, slot);
+        free(slot->waiting.jpeg);
+        slot->waiting = (vsw_publisher_waiting_t) { .jpeg = NULL };
+    }
 }
 
 
 void
 vsw_publisher_begin(vsw_publisher_t *publisher)
 {
-    publisher->waiting.flags = 0;
+    int i;
+
+    for (i = 0; i < VSTREAM_RENDITIONS; i++) {
+        publisher->slots[i].waiting.flags = 0;
+        publisher->slots[i].pushed = 0;
+    }
+
     publisher->still_unix_us = 0;
-    publisher->pushed = 0;
     publisher->stills = 0;
     memset(publisher->dropped, 0, sizeof(publisher->dropped));
+}
+
+
+void
+vsw_publisher_end(vsw_publisher_t *publisher)
+{
+    int i;
+
+    for (i = 0; i < VSTREAM_RENDITIONS; i++) {
+        publisher->slots[i].watched = 0;
+    }
 }
 
 
@@ -88,9 +123,10 @@ void
 vsw_publisher_frame(vsw_publisher_t *publisher, const uint8_t *payload,
                     size_t length)
 {
-    vstream_slice_t jpeg;
-    vstream_frame_t frame;
-    uint32_t        flags;
+    vstream_slice_t       jpeg;
+    vstream_frame_t       frame;
+    uint32_t              flags;
+    vsw_publisher_slot_t *main_slot, *small_slot;
 
     if (vsw_publisher_check(publisher, payload, length, &frame, &flags, &jpeg)
         != VSTREAM_OK)
@@ -98,12 +134,43 @@ vsw_publisher_frame(vsw_publisher_t *publisher, const uint8_t *payload,
         return;
     }
 
-    if (publisher->in_flight > 0) {
-        vsw_publisher_wait(publisher, &frame, flags, jpeg);
-        return;
+    main_slot = &publisher->slots[VSTREAM_RENDITION_MAIN];
+    small_slot = &publisher->slots[VSTREAM_RENDITION_SMALL];
+
+    vsw_publisher_offer(flags & VSW_FRAME_SMALL ? small_slot : main_slot, frame,
+                        flags & (VSW_FRAME_LIVE | VSW_FRAME_STILL), jpeg);
+
+    if ((flags & VSW_FRAME_STAND_IN) && !(flags & VSW_FRAME_SMALL)) {
+        vsw_publisher_offer(small_slot, frame, VSW_FRAME_LIVE, jpeg);
+    }
+}
+
+
+uint32_t
+vsw_publisher_watched(const vsw_publisher_t *publisher)
+{
+    uint64_t sum = 0;
+    int      i;
+
+    for (i = 0; i < VSTREAM_RENDITIONS; i++) {
+        sum += publisher->slots[i].watched;
     }
 
-    vsw_publisher_send(publisher, &frame, flags, jpeg);
+    return sum > UINT32_MAX ? UINT32_MAX : (uint32_t) sum;
+}
+
+
+uint64_t
+vsw_publisher_pushed(const vsw_publisher_t *publisher)
+{
+    uint64_t sum = 0;
+    int      i;
+
+    for (i = 0; i < VSTREAM_RENDITIONS; i++) {
+        sum += publisher->slots[i].pushed;
+    }
+
+    return sum;
 }
 
 
@@ -133,7 +200,7 @@ vsw_publisher_drop_text(vsw_drop_t reason)
 }
 
 
-/* Size, time and flags are reckoned anew; what is not right is dropped. */
+/* Size and time are reckoned anew; what is not right is dropped. */
 static int
 vsw_publisher_check(vsw_publisher_t *publisher, const uint8_t *payload,
                     size_t length, vstream_frame_t *frame, uint32_t *flags,
@@ -162,12 +229,7 @@ vsw_publisher_check(vsw_publisher_t *publisher, const uint8_t *payload,
     }
 
     jpeg->length = found.length;
-    *flags = header.flags & (VSW_FRAME_LIVE | VSW_FRAME_STILL);
-
-    if (publisher->watched == 0) {
-        *flags &= ~(uint32_t) VSW_FRAME_LIVE;
-    }
-
+    *flags = header.flags;
     *frame = (vstream_frame_t) { .t_unix_us = header.t_unix_us,
                                  .width = found.width,
                                  .height = found.height };
@@ -176,22 +238,46 @@ vsw_publisher_check(vsw_publisher_t *publisher, const uint8_t *payload,
         frame->t_unix_us = now;
     }
 
-    if ((*flags & VSW_FRAME_LIVE)
-        && now - frame->t_unix_us > VSW_PUBLISHER_STALE_MS * INT64_C(1000))
-    {
-        vsw_publisher_drop(publisher, VSW_DROP_STALE);
-        *flags &= ~(uint32_t) VSW_FRAME_LIVE;
+    return VSTREAM_OK;
+}
+
+
+/* A frame for one rendition: sent, left to wait, or not wanted there. */
+static void
+vsw_publisher_offer(vsw_publisher_slot_t *slot, vstream_frame_t frame,
+                    uint32_t flags, vstream_slice_t jpeg)
+{
+    int64_t age_us = vsw_clock_unix_us() - frame.t_unix_us;
+
+    if (slot->watched == 0) {
+        flags &= ~(uint32_t) VSW_FRAME_LIVE;
     }
 
-    return *flags == 0 ? VSTREAM_DECLINED : VSTREAM_OK;
+    if ((flags & VSW_FRAME_LIVE)
+        && age_us > VSW_PUBLISHER_STALE_MS * INT64_C(1000)) {
+        vsw_publisher_drop(slot->publisher, VSW_DROP_STALE);
+        flags &= ~(uint32_t) VSW_FRAME_LIVE;
+    }
+
+    if (flags == 0) {
+        return;
+    }
+
+    if (slot->in_flight > 0) {
+        vsw_publisher_wait(slot, &frame, flags, jpeg);
+        return;
+    }
+
+    vsw_publisher_send(slot, &frame, flags, jpeg);
 }
 
 
 static void
-vsw_publisher_wait(vsw_publisher_t *publisher, const vstream_frame_t *frame,
+vsw_publisher_wait(vsw_publisher_slot_t *slot, const vstream_frame_t *frame,
                    uint32_t flags, vstream_slice_t jpeg)
 {
-    vsw_publisher_waiting_t *waiting = &publisher->waiting;
+    vsw_publisher_t         *publisher = slot->publisher;
+    vsw_publisher_waiting_t *waiting = &slot->waiting;
     uint8_t                 *bytes;
 
     if (waiting->flags != 0) {
@@ -221,10 +307,11 @@ vsw_publisher_wait(vsw_publisher_t *publisher, const vstream_frame_t *frame,
  * it, at times beyond the deadline; then its epoch alone tells that it is late.
  */
 static void
-vsw_publisher_send(vsw_publisher_t *publisher, vstream_frame_t *frame,
+vsw_publisher_send(vsw_publisher_slot_t *slot, vstream_frame_t *frame,
                    uint32_t flags, vstream_slice_t jpeg)
 {
-    int rc = VSTREAM_OK;
+    int              rc = VSTREAM_OK;
+    vsw_publisher_t *publisher = slot->publisher;
 
     if (!vsw_lease_may_publish(publisher->lease)) {
         vsw_publisher_drop(publisher, VSW_DROP_NO_LEASE);
@@ -233,18 +320,18 @@ vsw_publisher_send(vsw_publisher_t *publisher, vstream_frame_t *frame,
 
     frame->epoch = publisher->lease->epoch;
     frame->seq = publisher->seq + 1;
-    publisher->in_flight_unix_us = frame->t_unix_us;
-    publisher->in_flight_epoch = frame->epoch;
+    slot->in_flight_unix_us = frame->t_unix_us;
+    slot->in_flight_epoch = frame->epoch;
 
     if (flags & VSW_FRAME_LIVE) {
-        rc = vsw_publisher_push(publisher, frame, jpeg);
+        rc = vsw_publisher_push(slot, frame, jpeg);
     }
 
     if (rc == VSTREAM_OK && (flags & VSW_FRAME_STILL)) {
-        rc = vsw_publisher_still(publisher, frame, jpeg);
+        rc = vsw_publisher_still(slot, frame, jpeg);
     }
 
-    if (publisher->in_flight > 0) {
+    if (slot->in_flight > 0) {
         publisher->seq = frame->seq;
     }
 
@@ -257,9 +344,10 @@ vsw_publisher_send(vsw_publisher_t *publisher, vstream_frame_t *frame,
 
 
 static int
-vsw_publisher_push(vsw_publisher_t *publisher, const vstream_frame_t *frame,
+vsw_publisher_push(vsw_publisher_slot_t *slot, const vstream_frame_t *frame,
                    vstream_slice_t jpeg)
 {
+    vsw_publisher_t *publisher = slot->publisher;
     vsw_args_t       args;
     vstream_writer_t line;
     char             bytes[VSTREAM_FRAME_LINE_MAX];
@@ -270,23 +358,25 @@ vsw_publisher_push(vsw_publisher_t *publisher, const vstream_frame_t *frame,
 
     vsw_args_init(&args);
     vsw_args_text(&args, "SPUBLISH");
-    vsw_args_key(&args, publisher->prefix, VSTREAM_KEY_FRAME, publisher->id);
+    vsw_args_key(&args, publisher->prefix,
+                 vstream_schema_frame_key(slot->rendition), publisher->id);
     vsw_args_slice(&args, vstream_writer_slice(&line));
 
-    rc = vsw_args_send(&args, publisher->redis, vsw_publisher_pushed, publisher,
-                       &jpeg);
-    publisher->in_flight += rc == VSTREAM_OK;
+    rc = vsw_args_send(&args, publisher->redis, vsw_publisher_pushed_handler,
+                       slot, &jpeg);
+    slot->in_flight += rc == VSTREAM_OK;
 
     return rc;
 }
 
 
 static int
-vsw_publisher_still(vsw_publisher_t *publisher, const vstream_frame_t *frame,
+vsw_publisher_still(vsw_publisher_slot_t *slot, const vstream_frame_t *frame,
                     vstream_slice_t jpeg)
 {
-    vsw_args_t args;
-    int        rc;
+    vsw_publisher_t *publisher = slot->publisher;
+    vsw_args_t       args;
+    int              rc;
 
     vsw_args_init(&args);
     vsw_args_text(&args, "XADD");
@@ -300,54 +390,61 @@ vsw_publisher_still(vsw_publisher_t *publisher, const vstream_frame_t *frame,
     vsw_args_int(&args, frame->width);
     vsw_args_text(&args, VSTREAM_STILL_HEIGHT);
     vsw_args_int(&args, frame->height);
+
+    if (slot->rendition != VSTREAM_RENDITION_MAIN) {
+        vsw_args_text(&args, VSTREAM_STILL_RENDITION);
+        vsw_args_text(&args, vstream_schema_rendition_text(slot->rendition));
+    }
+
     vsw_args_text(&args, VSTREAM_STILL_JPEG);
     vsw_args_slice(&args, jpeg);
 
-    rc = vsw_args_send(&args, publisher->redis, vsw_publisher_stilled,
-                       publisher, NULL);
-    publisher->in_flight += rc == VSTREAM_OK;
+    rc = vsw_args_send(&args, publisher->redis, vsw_publisher_stilled_handler,
+                       slot, NULL);
+    slot->in_flight += rc == VSTREAM_OK;
 
     return rc;
 }
 
 
 static void
-vsw_publisher_pushed(void *data, const redisReply *reply)
+vsw_publisher_pushed_handler(void *data, const redisReply *reply)
 {
-    vsw_publisher_t *publisher = data;
+    vsw_publisher_slot_t *slot = data;
 
     if (reply == NULL || reply->type != REDIS_REPLY_INTEGER) {
-        vsw_publisher_failed(publisher, reply);
+        vsw_publisher_failed(slot, reply);
     } else {
-        publisher->pushed++;
-        vsw_ages_add(publisher->ages,
-                     vsw_clock_unix_us() - publisher->in_flight_unix_us);
+        slot->pushed++;
+        vsw_ages_add(slot->publisher->ages,
+                     vsw_clock_unix_us() - slot->in_flight_unix_us);
     }
 
-    vsw_publisher_answered(publisher);
+    vsw_publisher_answered(slot);
 }
 
 
 static void
-vsw_publisher_stilled(void *data, const redisReply *reply)
+vsw_publisher_stilled_handler(void *data, const redisReply *reply)
 {
-    vsw_publisher_t *publisher = data;
+    vsw_publisher_slot_t *slot = data;
 
     if (reply == NULL || vsw_redis_string(reply).data == NULL) {
-        vsw_publisher_failed(publisher, reply);
+        vsw_publisher_failed(slot, reply);
     } else {
-        publisher->stills++;
-        publisher->still_unix_us = publisher->in_flight_unix_us;
+        slot->publisher->stills++;
+        slot->publisher->still_unix_us = slot->in_flight_unix_us;
     }
 
-    vsw_publisher_answered(publisher);
+    vsw_publisher_answered(slot);
 }
 
 
 static void
-vsw_publisher_failed(vsw_publisher_t *publisher, const redisReply *reply)
+vsw_publisher_failed(vsw_publisher_slot_t *slot, const redisReply *reply)
 {
-    const char *error = reply == NULL ? NULL : vsw_redis_error(reply);
+    vsw_publisher_t *publisher = slot->publisher;
+    const char      *error = reply == NULL ? NULL : vsw_redis_error(reply);
 
     if (reply == NULL) {
         vsw_publisher_drop(publisher, VSW_DROP_REDIS_AWAY);
@@ -363,7 +460,7 @@ vsw_publisher_failed(vsw_publisher_t *publisher, const redisReply *reply)
         vsw_publisher_drop(publisher, VSW_DROP_FENCED);
 
         /* A frame of a former epoch that comes too late says nothing. */
-        if (publisher->in_flight_epoch == publisher->lease->epoch) {
+        if (slot->in_flight_epoch == publisher->lease->epoch) {
             publisher->fenced(publisher->data);
         }
         return;
@@ -378,18 +475,18 @@ vsw_publisher_failed(vsw_publisher_t *publisher, const redisReply *reply)
 
 /* When the last answer is there, whoever waits has his turn. */
 static void
-vsw_publisher_answered(vsw_publisher_t *publisher)
+vsw_publisher_answered(vsw_publisher_slot_t *slot)
 {
-    vsw_publisher_waiting_t *waiting = &publisher->waiting;
+    vsw_publisher_waiting_t *waiting = &slot->waiting;
     uint32_t                 flags = waiting->flags;
 
-    if (--publisher->in_flight > 0 || flags == 0) {
+    if (--slot->in_flight > 0 || flags == 0) {
         return;
     }
 
     waiting->flags = 0;
     vsw_publisher_send(
-        publisher, &waiting->frame, flags,
+        slot, &waiting->frame, flags,
         (vstream_slice_t) { (const char *) waiting->jpeg, waiting->length });
 }
 

@@ -1,9 +1,9 @@
 /*
  * Publishes one camera's frames to Redis: pushed while somebody watches, and
- * as stills.  It numbers them, sends one at a time, and lets the newest win:
- * what cannot be sent is dropped and counted by reason, never queued.  Frames
- * come from a camera process, which is not trusted: each is looked at before
- * it goes out.
+ * as stills.  It numbers them, sends one of each rendition at a time, and lets
+ * the newest win: what cannot be sent is dropped and counted by reason, never
+ * queued.  Frames come from a camera process, which is not trusted: each is
+ * looked at before it goes out.
  */
 
 #ifndef VSW_PUBLISHER_H
@@ -51,7 +51,21 @@ typedef struct {
     uint8_t        *jpeg;
 } vsw_publisher_waiting_t;
 
+typedef struct vsw_publisher_s vsw_publisher_t;
+
+/* One rendition: what is under way to Redis, and what waits behind it. */
 typedef struct {
+    vsw_publisher_t        *publisher;
+    vstream_rendition_t     rendition;
+    uint32_t                watched;           /* subscribers, as last heard */
+    unsigned                in_flight;         /* answers that are due */
+    int64_t                 in_flight_unix_us; /* time of that frame */
+    uint64_t                in_flight_epoch;
+    vsw_publisher_waiting_t waiting;
+    uint64_t                pushed; /* counter */
+} vsw_publisher_slot_t;
+
+struct vsw_publisher_s {
     vsw_redis_t    *redis;
     vstream_slice_t prefix;
     const char     *id;
@@ -60,18 +74,13 @@ typedef struct {
     void (*fenced)(void *data);
     void *data;
 
-    uint64_t                seq;               /* of the last frame sent */
-    uint32_t                watched;           /* subscribers, as last heard */
-    unsigned                in_flight;         /* answers that are due */
-    int64_t                 in_flight_unix_us; /* time of that frame */
-    uint64_t                in_flight_epoch;
-    vsw_publisher_waiting_t waiting;
+    uint64_t             seq; /* of the last frame sent, of any rendition */
+    vsw_publisher_slot_t slots[VSTREAM_RENDITIONS];
 
     int64_t  still_unix_us; /* of the newest still that Redis has taken */
-    uint64_t pushed;        /* counters */
-    uint64_t stills;
+    uint64_t stills;        /* counters */
     uint64_t dropped[VSW_DROP_REASONS];
-} vsw_publisher_t;
+};
 
 
 /*
@@ -86,10 +95,16 @@ void vsw_publisher_close(vsw_publisher_t *publisher);
 /* This replica has taken the camera: counters start anew. */
 void vsw_publisher_begin(vsw_publisher_t *publisher);
 
+/* This replica has let the camera go: nobody watches it here. */
+void vsw_publisher_end(vsw_publisher_t *publisher);
+
 /* A VSW_LINK_FRAME message has come. */
 void vsw_publisher_frame(vsw_publisher_t *publisher, const uint8_t *payload,
                          size_t length);
 
+/* Of all renditions together. */
+uint32_t vsw_publisher_watched(const vsw_publisher_t *publisher);
+uint64_t vsw_publisher_pushed(const vsw_publisher_t *publisher);
 uint64_t vsw_publisher_drops(const vsw_publisher_t *publisher);
 
 /* "superseded", ...: for metrics. */

@@ -740,7 +740,7 @@ vsw_replicas_cost(const vsw_camera_t *camera)
     }
 
     return (camera->state == VSW_CAMERA_STREAMING) * 2
-           + (camera->publisher.watched > 0);
+           + (vsw_publisher_watched(&camera->publisher) > 0);
 }
 
 

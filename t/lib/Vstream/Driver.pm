@@ -28,7 +28,8 @@ $build = "$top/$build" if $build !~ m{^/};
 
 # Starts the driver on `url` and reads all that it says until it ends.
 # Options: folder (of the test), seconds (3), watch, unwatch (seconds), pause
-# (reads nothing for so many seconds, from 2 on), frames (true: keeps the pictures), direct (no spawner), memory; configure: a hash
+# (reads nothing for so many seconds, from 2 on), rendition (that is watched,
+# main if not given), frames (true: keeps the pictures), direct (no spawner), memory; configure: a hash
 # of fields of CONFIGURE.  Loopback is allowed unless `allow` is given.
 sub drive ($url, %options) {
     return start_drive($url, %options)->finish;
@@ -47,6 +48,7 @@ sub start_drive ($url, %options) {
     push @command, '-m' if $options{memory};
     push @command, '-w', $options{watch} if defined $options{watch};
     push @command, '-u', $options{unwatch} if defined $options{unwatch};
+    push @command, '-r', $options{rendition} if $options{rendition};
     push @command, '-p', $options{pause} if $options{pause};
     push @command, '-d', $frames if $options{frames};
 

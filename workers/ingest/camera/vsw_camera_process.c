@@ -200,7 +200,7 @@ vsw_camera_configure(vsw_camera_t *c, const vsw_link_message_t *message)
 static int
 vsw_camera_message(vsw_camera_t *c, const vsw_link_message_t *message)
 {
-    uint32_t watched;
+    vsw_link_watched_t watched;
 
     switch (message->type) {
     case VSW_LINK_CONFIGURE:
@@ -208,8 +208,8 @@ vsw_camera_message(vsw_camera_t *c, const vsw_link_message_t *message)
 
     case VSW_LINK_WATCHED:
         memcpy(&watched, message->payload, sizeof(watched));
-        if (c->viewing != NULL) {
-            vsw_viewing_watched_set(c->viewing, watched);
+        if (c->viewing != NULL && watched.rendition == VSTREAM_RENDITION_MAIN) {
+            vsw_viewing_watched_set(c->viewing, watched.viewers);
         }
         return VSTREAM_OK;
 
