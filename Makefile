@@ -20,7 +20,7 @@ CPPFLAGS += -D_GNU_SOURCE -DVSTREAM_VERSION='"$(VERSION)"' \
             -Iworkers/ingest/camera
 
 PKGS     := libavformat libavcodec libavutil libswscale libturbojpeg hiredis \
-            jansson libmicrohttpd libcyaml yaml-0.1
+            jansson libmicrohttpd libcyaml yaml-0.1 rdkafka
 LIBS      = $(shell pkg-config --libs $(PKGS)) -lev -lm -lpthread -ldl
 PKGFLAGS  = $(shell pkg-config --cflags $(PKGS))
 

@@ -41,6 +41,8 @@ typedef struct {
 static int         vsw_ingest_config_defaults(vsw_ingest_config_t *config);
 static bool        vsw_ingest_config_swap(char **a, char **b);
 static int         vsw_ingest_config_default(char **text, const char *value);
+static bool        vsw_ingest_config_kafka_swap(vsw_config_kafka_t *a,
+                                                vsw_config_kafka_t *b);
 static const char *vsw_ingest_config_redis(const vsw_config_redis_t *redis,
                                            char *path, size_t path_size);
 static const char *vsw_ingest_config_sources(
@@ -159,6 +161,8 @@ static const cyaml_schema_field_t vsw_ingest_fields[] = {
                            listen, 1, VSW_INGEST_TEXT_MAX),
     CYAML_FIELD_MAPPING("redis", VSW_OPTIONAL, vsw_ingest_config_t, redis,
                         vsw_redis_fields),
+    CYAML_FIELD_MAPPING("kafka", VSW_OPTIONAL, vsw_ingest_config_t, kafka,
+                        vsw_kafka_section_fields),
     CYAML_FIELD_MAPPING("log", VSW_OPTIONAL, vsw_ingest_config_t, log,
                         vsw_log_fields),
     CYAML_FIELD_MAPPING("sources", VSW_OPTIONAL, vsw_ingest_config_t, sources,
@@ -272,8 +276,22 @@ vsw_ingest_config_adopt(vsw_ingest_config_t *config,
         vsw_ingest_config_swap(&config->redis.prefix, &former->redis.prefix);
     changed |= vsw_ingest_config_swap(&config->redis.password_file,
                                       &former->redis.password_file);
+    changed |= vsw_ingest_config_kafka_swap(&config->kafka, &former->kafka);
 
     return changed;
+}
+
+
+/* Whole, since its parts were judged together. */
+static bool
+vsw_ingest_config_kafka_swap(vsw_config_kafka_t *a, vsw_config_kafka_t *b)
+{
+    vsw_config_kafka_t kafka = *a;
+
+    *a = *b;
+    *b = kafka;
+
+    return !vsw_kafka_section_equals(a, b);
 }
 
 
@@ -313,6 +331,10 @@ vsw_ingest_config_check(const vsw_ingest_config_t *config, char *path,
     }
 
     problem = vsw_ingest_config_redis(&config->redis, path, path_size);
+
+    if (problem == NULL) {
+        problem = vsw_kafka_section_check(&config->kafka, path, path_size);
+    }
 
     if (problem == NULL) {
         problem = vsw_ingest_config_sources(&config->sources, path, path_size);
@@ -376,7 +398,8 @@ vsw_ingest_config_defaults(vsw_ingest_config_t *config)
                != 0
         || vsw_ingest_config_default(&config->redis.prefix,
                                      VSTREAM_PREFIX_DEFAULT)
-               != 0)
+               != 0
+        || vsw_kafka_section_defaults(&config->kafka, config->replica) != 0)
     {
         return -1;
     }

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vsw_kafka_section.h"
 #include "vsw_log.h"
 #include "vsw_redis_address.h"
 
@@ -68,6 +69,7 @@ typedef struct {
     char                    *replica; /* the grammar of a camera id */
     char                    *listen;
     vsw_config_redis_t       redis;
+    vsw_config_kafka_t       kafka;
     vsw_config_log_t         log;
     vsw_config_sources_t     sources;
     vsw_config_credentials_t credentials;

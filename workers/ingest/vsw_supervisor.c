@@ -598,7 +598,8 @@ vsw_supervisor_on_reload(struct ev_loop *loop, ev_signal *signal, int events)
 
     if (vsw_ingest_config_adopt(config, former)) {
         vsw_log(VSW_LOG_WARN,
-                "replica, listen and redis take effect at the next start");
+                "replica, listen, redis and kafka take effect at the next "
+                "start");
     }
 
     supervisor->config = config;
