@@ -72,6 +72,8 @@ values(void **state)
                   "  allow: [127.0.0.0/8, '::1']\n"
                   "  files:\n"
                   "    - /tmp\n"
+                  "  listen: ['192.0.2.1:9000-9010', '[::]:5000']\n"
+                  "  devices: [/dev/video0]\n"
                   "  test: no\n"
                   "credentials:\n"
                   "  hosts:\n"
@@ -89,6 +91,10 @@ values(void **state)
     assert_int_equal(*config->log.format, VSW_LOG_PLAIN);
     assert_int_equal(config->sources.allow_count, 2);
     assert_string_equal(config->sources.files[0], "/tmp");
+    assert_int_equal(config->sources.listen_count, 2);
+    assert_string_equal(config->sources.listen[1], "[::]:5000");
+    assert_string_equal(config->sources.devices[0], "/dev/video0");
+    assert_null(config->sources.ca_file);
     assert_false(*config->sources.test);
     assert_string_equal(config->credentials.hosts[0].hosts[0], "192.0.2.7");
     assert_int_equal(config->limits.cameras, 16);
@@ -119,6 +125,12 @@ complaints_name_their_place(void **state)
           "line 4, column 7", "sources.allow[1]" },
         { "sources: {files: [relative]}\n", "line 1, column 19",
           "sources.files[0]" },
+        { "sources: {listen: [0.0.0.0:1, 'host:1']}\n", "line 1, column 31",
+          "sources.listen[1]" },
+        { "sources: {devices: [/etc/passwd]}\n", "line 1, column 21",
+          "sources.devices[0]" },
+        { "sources: {ca_file: /nowhere.pem}\n", "line 1, column 20",
+          "sources.ca_file" },
         { "credentials: {directory: /nowhere/at/all}\n", "line 1, column 26",
           "credentials.directory" },
         { "credentials: {hosts: [{name: low, hosts: [a]}]}\n",

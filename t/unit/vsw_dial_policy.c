@@ -216,13 +216,121 @@ test_bind(void **state)
 }
 
 
+static bool
+listens(const char *entry, const char *address, uint16_t port)
+{
+    vsw_listen_t listen;
+
+    assert_int_equal(vsw_listen_read(&listen, entry), VSTREAM_OK);
+
+    return vsw_listen_covers(&listen, address, port);
+}
+
+
+static void
+test_listens(void **state)
+{
+    (void) state;
+
+    assert_true(listens("192.0.2.1:9000", "192.0.2.1", 9000));
+    assert_false(listens("192.0.2.1:9000", "192.0.2.1", 9001));
+    assert_false(listens("192.0.2.1:9000", "192.0.2.2", 9000));
+    assert_false(listens("192.0.2.1:9000", "0.0.0.0", 9000));
+    assert_true(listens("192.0.2.1:9000-9002", "192.0.2.1", 9000));
+    assert_true(listens("192.0.2.1:9000-9002", "192.0.2.1", 9002));
+    assert_false(listens("192.0.2.1:9000-9002", "192.0.2.1", 8999));
+    assert_false(listens("192.0.2.1:9000-9002", "192.0.2.1", 9003));
+    assert_true(listens("[2001:db8::1]:1-65535", "2001:db8::1", 65535));
+    assert_true(listens("0.0.0.0:9000", "0.0.0.0", 9000));
+    assert_true(listens("0.0.0.0:9000", "192.0.2.1", 9000));
+    assert_false(listens("0.0.0.0:9000", "239.0.0.1", 9000));
+    assert_false(listens("0.0.0.0:9000", "::", 9000));
+    assert_true(listens("[::]:9000", "::", 9000));
+    assert_true(listens("[::]:9000", "2001:db8::1", 9000));
+    assert_false(listens("[::]:9000", "ff02::1", 9000));
+    assert_true(listens("239.0.0.1:9000", "239.0.0.1", 9000));
+    assert_false(listens("0.0.0.0:9000", "camera", 9000));
+    assert_false(listens("0.0.0.0:9000", "192.0.2.0/24", 9000));
+}
+
+
+static void
+test_listen_texts(void **state)
+{
+    size_t             i;
+    vsw_listen_t       listen;
+    static const char *wrong[] = {
+        "",
+        ":",
+        "9000",
+        ":9000",
+        "192.0.2.1",
+        "192.0.2.1:",
+        "192.0.2.1:0",
+        "192.0.2.1:01",
+        "192.0.2.1:65536",
+        "192.0.2.1:9000-",
+        "192.0.2.1:9000-65536",
+        "192.0.2.1:9001-9000",
+        "192.0.2.1:9000-9001-9002",
+        "192.0.2.1:9000 ",
+        "192.0.2.0/24:9000",
+        "host:9000",
+        "::1:9000",
+        "[::1:9000",
+        "[]:9000",
+        "[::1]9000",
+        "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:1",
+    };
+
+    (void) state;
+
+    for (i = 0; i < UNIT_COUNT(wrong); i++) {
+        if (vsw_listen_read(&listen, wrong[i]) == VSTREAM_OK) {
+            fail_msg("\"%s\" is taken", wrong[i]);
+        }
+    }
+}
+
+
+static void
+test_listening(void **state)
+{
+    vsw_dial_policy_t  p = { .listens_count = 1 };
+    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(9000) };
+
+    (void) state;
+
+    assert_int_equal(vsw_listen_read(&p.listens[0], "0.0.0.0:9000-9001"), 0);
+    assert_true(vsw_listen_is_allowed(&p, (struct sockaddr *) &v4, sizeof(v4)));
+    v4.sin_port = htons(9002);
+    assert_false(
+        vsw_listen_is_allowed(&p, (struct sockaddr *) &v4, sizeof(v4)));
+    v4.sin_port = 0;
+    assert_false(
+        vsw_listen_is_allowed(&p, (struct sockaddr *) &v4, sizeof(v4)));
+    assert_false(asks(vsw_listen_is_allowed, &p, "::"));
+
+    p.listens_count = 0;
+    v4.sin_port = htons(9000);
+    assert_false(
+        vsw_listen_is_allowed(&p, (struct sockaddr *) &v4, sizeof(v4)));
+}
+
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_allowed),        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_other_families), cmocka_unit_test(test_allow),
-        cmocka_unit_test(test_network_texts),  cmocka_unit_test(test_bind),
+        cmocka_unit_test(test_allowed),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_other_families),
+        cmocka_unit_test(test_allow),
+        cmocka_unit_test(test_network_texts),
+        cmocka_unit_test(test_bind),
+        cmocka_unit_test(test_listens),
+        cmocka_unit_test(test_listen_texts),
+        cmocka_unit_test(test_listening),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,7 @@ static bool
 driver_is_list(const char *name)
 {
     return strcmp(name, "allow") == 0 || strcmp(name, "file_roots") == 0
+           || strcmp(name, "listen") == 0 || strcmp(name, "devices") == 0
            || strcmp(name, "secrets") == 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "vsw_configuration.h"
 
+#include "vsw_dial_policy.h"
 #include "vsw_link.h"
 
 #include <stdbool.h>
@@ -28,6 +29,13 @@ static void vsw_configuration_write(vstream_writer_t *w, const char *id,
                                     const vsw_ingest_config_t *config,
                                     const vsw_filled_source_t *source,
                                     const vsw_filled_source_t *substream);
+static const char *vsw_configuration_check(const vsw_config_sources_t *sources,
+                                           const vstream_source_t     *source,
+                                           char                       *detail);
+static bool vsw_configuration_may_listen(const vsw_config_sources_t *sources,
+                                         const vstream_source_t     *source);
+static bool vsw_configuration_has_device(const vsw_config_sources_t *sources,
+                                         vstream_slice_t             path);
 static void vsw_configuration_text(vstream_writer_t *w, const char *name,
                                    const char *value);
 static void vsw_configuration_number(vstream_writer_t *w, const char *name,
@@ -88,6 +96,87 @@ vsw_configuration_create(vsw_configuration_t *configuration, const char *id,
 }
 
 
+/* What of a source the operator of ingest must have allowed. */
+static const char *
+vsw_configuration_check(const vsw_config_sources_t *sources,
+                        const vstream_source_t *source, char *detail)
+{
+    if (source->kind == VSTREAM_SOURCE_TEST && !*sources->test) {
+        snprintf(detail, VSW_CREDENTIAL_DETAIL,
+                 "sources.test is off in the configuration of "
+                 "vstream-ingest");
+        return VSTREAM_REASON_SOURCE_DENIED;
+    }
+
+    if (source->is_listening && !vsw_configuration_may_listen(sources, source))
+    {
+        snprintf(detail, VSW_CREDENTIAL_DETAIL,
+                 "%.*s port %u is not among sources.listen of vstream-ingest, "
+                 "which says where sources may wait for their cameras",
+                 (int) source->host.length, source->host.data,
+                 (unsigned) source->port);
+        return VSTREAM_REASON_SOURCE_DENIED;
+    }
+
+    if (source->kind == VSTREAM_SOURCE_V4L2
+        && !vsw_configuration_has_device(sources, source->path))
+    {
+        snprintf(detail, VSW_CREDENTIAL_DETAIL,
+                 "%.*s is not among sources.devices of vstream-ingest",
+                 source->path.length < 200 ? (int) source->path.length : 200,
+                 source->path.data);
+        return VSTREAM_REASON_SOURCE_DENIED;
+    }
+
+    return NULL;
+}
+
+
+static bool
+vsw_configuration_may_listen(const vsw_config_sources_t *sources,
+                             const vstream_source_t     *source)
+{
+    char         address[64];
+    uint32_t     i;
+    vsw_listen_t listen;
+
+    if (source->host.length >= sizeof(address)) {
+        return false;
+    }
+
+    memcpy(address, source->host.data, source->host.length);
+    address[source->host.length] = '\0';
+
+    for (i = 0; i < sources->listen_count; i++) {
+        if (vsw_listen_read(&listen, sources->listen[i]) == VSTREAM_OK
+            && vsw_listen_covers(&listen, address, source->port))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static bool
+vsw_configuration_has_device(const vsw_config_sources_t *sources,
+                             vstream_slice_t             path)
+{
+    uint32_t i;
+
+    for (i = 0; i < sources->devices_count; i++) {
+        if (strlen(sources->devices[i]) == path.length
+            && memcmp(sources->devices[i], path.data, path.length) == 0)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 /* A source with its credential.  Returns as vsw_configuration_create(). */
 static const char *
 vsw_configuration_fill(const vsw_ingest_config_t *config, vstream_slice_t text,
@@ -96,13 +185,9 @@ vsw_configuration_fill(const vsw_ingest_config_t *config, vstream_slice_t text,
 {
     const char *reason;
 
-    if (source->kind == VSTREAM_SOURCE_TEST && !*config->sources.test) {
-        snprintf(detail, VSW_CREDENTIAL_DETAIL,
-                 "sources.test is off in the configuration of "
-                 "vstream-ingest");
-        reason = VSTREAM_REASON_SOURCE_DENIED;
+    reason = vsw_configuration_check(&config->sources, source, detail);
 
-    } else {
+    if (reason == NULL) {
         reason = vsw_credentials_fill(&config->credentials, text, source,
                                       filled, detail);
     }
@@ -195,6 +280,15 @@ vsw_configuration_write(vstream_writer_t *w, const char *id,
                            config->sources.allow_count);
     vsw_configuration_list(w, "file_roots", config->sources.files,
                            config->sources.files_count);
+    vsw_configuration_list(w, "listen", config->sources.listen,
+                           config->sources.listen_count);
+    vsw_configuration_list(w, "devices", config->sources.devices,
+                           config->sources.devices_count);
+
+    if (config->sources.ca_file != NULL) {
+        vsw_configuration_text(w, "ca_file", config->sources.ca_file);
+    }
+
     vsw_configuration_number(w, "max_frame_bytes", VSTREAM_FRAME_BYTES_MAX);
     vsw_configuration_number(w, "max_pixels", VSTREAM_FRAME_PIXELS_MAX);
     vstream_writer_text(w, "}");

@@ -47,6 +47,8 @@ static const char *vsw_ingest_config_redis(const vsw_config_redis_t *redis,
                                            char *path, size_t path_size);
 static const char *vsw_ingest_config_sources(
     const vsw_config_sources_t *sources, char *path, size_t path_size);
+static const char *vsw_ingest_config_inputs(const vsw_config_sources_t *sources,
+                                            char *path, size_t path_size);
 static const char *vsw_ingest_config_credentials(
     const vsw_config_credentials_t *credentials, char *path, size_t path_size);
 static const char *vsw_ingest_config_limits(const vsw_config_limits_t *limits,
@@ -117,6 +119,12 @@ static const cyaml_schema_field_t vsw_sources_fields[] = {
                          &vsw_text_schema, 0, VSW_NETWORKS_MAX),
     CYAML_FIELD_SEQUENCE("files", VSW_OPTIONAL_PTR, vsw_config_sources_t, files,
                          &vsw_file_schema, 0, VSW_INGEST_FILES_MAX),
+    CYAML_FIELD_SEQUENCE("listen", VSW_OPTIONAL_PTR, vsw_config_sources_t,
+                         listen, &vsw_text_schema, 0, VSW_LISTENS_MAX),
+    CYAML_FIELD_SEQUENCE("devices", VSW_OPTIONAL_PTR, vsw_config_sources_t,
+                         devices, &vsw_file_schema, 0, VSW_INGEST_FILES_MAX),
+    CYAML_FIELD_STRING_PTR("ca_file", VSW_OPTIONAL_PTR, vsw_config_sources_t,
+                           ca_file, 1, VSW_INGEST_TEXT_MAX),
     CYAML_FIELD_ENUM_PTR("test", VSW_OPTIONAL_PTR | CYAML_FLAG_STRICT,
                          vsw_config_sources_t, test, vsw_bool_values,
                          CYAML_ARRAY_LEN(vsw_bool_values)),
@@ -460,6 +468,37 @@ vsw_ingest_config_sources(const vsw_config_sources_t *sources, char *path,
             snprintf(path, path_size, "sources.files[%u]", i);
             return "must be the absolute path of a folder that exists";
         }
+    }
+
+    return vsw_ingest_config_inputs(sources, path, path_size);
+}
+
+
+static const char *
+vsw_ingest_config_inputs(const vsw_config_sources_t *sources, char *path,
+                         size_t path_size)
+{
+    vsw_listen_t listen;
+    uint32_t     i;
+
+    for (i = 0; i < sources->listen_count; i++) {
+        if (vsw_listen_read(&listen, sources->listen[i]) != VSTREAM_OK) {
+            snprintf(path, path_size, "sources.listen[%u]", i);
+            return "must be an address and a port or a range of ports, as "
+                   "192.0.2.1:9000 or [::]:5000-5010";
+        }
+    }
+
+    for (i = 0; i < sources->devices_count; i++) {
+        if (strncmp(sources->devices[i], "/dev/", 5) != 0) {
+            snprintf(path, path_size, "sources.devices[%u]", i);
+            return "must be the path of a device, as /dev/video0";
+        }
+    }
+
+    if (sources->ca_file != NULL && access(sources->ca_file, R_OK) != 0) {
+        snprintf(path, path_size, "sources.ca_file");
+        return "must be a file of certificates, PEM, that can be read";
     }
 
     return NULL;

@@ -49,7 +49,12 @@ typedef struct {
     uint32_t allow_count;
     char   **files; /* folders that `file:` may read from */
     uint32_t files_count;
-    bool    *test; /* `test:` is allowed */
+    char   **listen; /* where sources may listen, "address:port[-port]" */
+    uint32_t listen_count;
+    char   **devices; /* that `v4l2:` may open */
+    uint32_t devices_count;
+    char    *ca_file; /* authorities trusted beside the host's; NULL: none */
+    bool    *test;    /* `test:` is allowed */
 } vsw_config_sources_t;
 
 typedef struct {

@@ -34,7 +34,8 @@ typedef enum {
      *  "transport":"tcp","fps_milli":0,"width":0,"quality":80,
      *  "still_ms":1000,"still_is_set":false,"quality_is_set":false,
      *  "connect_timeout_ms":5000,"allow":["127.0.0.0/8",...],
-     *  "file_roots":["/srv/video"],
+     *  "file_roots":["/srv/video"],"listen":["0.0.0.0:9000",...],
+     *  "devices":["/dev/video0",...],"ca_file":"/etc/ssl/cameras.pem",
      *  "max_frame_bytes":8388608,"max_pixels":33177600}
      * `url` has its credentials filled in, percent-encoded; so has
      * `substream`, which stands there where the camera has one.  `secrets` are

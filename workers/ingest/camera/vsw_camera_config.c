@@ -51,23 +51,71 @@ vsw_networks_read(vsw_dial_policy_t *policy, const json_t *networks)
 
 
 static int
-vsw_file_roots_read(vsw_camera_config_t *config, const json_t *roots)
+vsw_listens_read(vsw_dial_policy_t *policy, const json_t *listens)
 {
     size_t        i;
-    const json_t *root;
+    const json_t *listen;
 
-    json_array_foreach(roots, i, root)
+    json_array_foreach(listens, i, listen)
     {
-        if (config->file_roots_count == VSW_FILE_ROOTS_MAX
-            || !json_is_string(root)) {
+        if (policy->listens_count == VSW_LISTENS_MAX || !json_is_string(listen)
+            || vsw_listen_read(&policy->listens[policy->listens_count],
+                               json_string_value(listen))
+                   != VSTREAM_OK)
+        {
             return VSTREAM_ERROR;
         }
 
-        config->file_roots[config->file_roots_count++] =
-            json_string_value(root);
+        policy->listens_count++;
     }
 
     return VSTREAM_OK;
+}
+
+
+/* Paths, `most` at most; they belong to the JSON. */
+static int
+vsw_paths_read(const char **paths, size_t *count, size_t most,
+               const json_t *list)
+{
+    size_t        i;
+    const json_t *path;
+
+    json_array_foreach(list, i, path)
+    {
+        if (*count == most || !json_is_string(path)) {
+            return VSTREAM_ERROR;
+        }
+
+        paths[(*count)++] = json_string_value(path);
+    }
+
+    return VSTREAM_OK;
+}
+
+
+static int
+vsw_camera_lists_read(vsw_camera_config_t *config, const json_t *json)
+{
+    if (vsw_secrets_read(&config->mask, json_object_get(json, "secrets"))
+            != VSTREAM_OK
+        || vsw_networks_read(&config->dial, json_object_get(json, "allow"))
+               != VSTREAM_OK
+        || vsw_listens_read(&config->dial, json_object_get(json, "listen"))
+               != VSTREAM_OK)
+    {
+        return VSTREAM_ERROR;
+    }
+
+    if (vsw_paths_read(config->file_roots, &config->file_roots_count,
+                       VSW_FILE_ROOTS_MAX, json_object_get(json, "file_roots"))
+        != VSTREAM_OK)
+    {
+        return VSTREAM_ERROR;
+    }
+
+    return vsw_paths_read(config->devices, &config->devices_count,
+                          VSW_DEVICES_MAX, json_object_get(json, "devices"));
 }
 
 
@@ -79,21 +127,19 @@ vsw_camera_config_unpack(vsw_camera_config_t *config, json_error_t *error)
     json_int_t fps_milli = 0, width = 0, quality = 80, still_ms = 0;
     json_int_t timeout_ms = 5000, max_frame_bytes = VSTREAM_FRAME_BYTES_MAX;
     json_int_t max_pixels = VSTREAM_FRAME_PIXELS_MAX;
-    json_t    *secrets = NULL, *allow = NULL, *roots = NULL;
 
     config->transport = "tcp";
 
     if (json_unpack_ex(config->json, error, 0,
-                       "{s:s, s:s, s?s, s?o, s?I, s?I, s?I, s?I, s?b, s?b,"
-                       " s?I, s?o, s?o, s?I, s?I}",
+                       "{s:s, s:s, s?s, s?s, s?I, s?I, s?I, s?I, s?b, s?b,"
+                       " s?I, s?I, s?I}",
                        "id", &config->id, "url", &config->url, "transport",
-                       &config->transport, "secrets", &secrets, "fps_milli",
-                       &fps_milli, "width", &width, "quality", &quality,
-                       "still_ms", &still_ms, "still_is_set", &still_is_set,
-                       "quality_is_set", &quality_is_set, "connect_timeout_ms",
-                       &timeout_ms, "allow", &allow, "file_roots", &roots,
-                       "max_frame_bytes", &max_frame_bytes, "max_pixels",
-                       &max_pixels)
+                       &config->transport, "ca_file", &config->ca_file,
+                       "fps_milli", &fps_milli, "width", &width, "quality",
+                       &quality, "still_ms", &still_ms, "still_is_set",
+                       &still_is_set, "quality_is_set", &quality_is_set,
+                       "connect_timeout_ms", &timeout_ms, "max_frame_bytes",
+                       &max_frame_bytes, "max_pixels", &max_pixels)
         != 0)
     {
         return VSTREAM_ERROR;
@@ -115,10 +161,7 @@ vsw_camera_config_unpack(vsw_camera_config_t *config, json_error_t *error)
         config->max_frame_bytes = VSTREAM_FRAME_BYTES_MAX;
     }
 
-    if (vsw_secrets_read(&config->mask, secrets) != VSTREAM_OK
-        || vsw_networks_read(&config->dial, allow) != VSTREAM_OK
-        || vsw_file_roots_read(config, roots) != VSTREAM_OK)
-    {
+    if (vsw_camera_lists_read(config, config->json) != VSTREAM_OK) {
         snprintf(error->text, sizeof(error->text),
                  "a list is too long or holds what it may not");
         return VSTREAM_ERROR;

@@ -17,6 +17,7 @@
 #include "vsw_mask.h"
 
 #define VSW_FILE_ROOTS_MAX 32
+#define VSW_DEVICES_MAX    32
 
 
 typedef struct {
@@ -27,6 +28,9 @@ typedef struct {
     const char *transport;
     const char *file_roots[VSW_FILE_ROOTS_MAX];
     size_t      file_roots_count;
+    const char *devices[VSW_DEVICES_MAX];
+    size_t      devices_count;
+    const char *ca_file; /* NULL: the host's authorities alone */
 
     uint32_t fps_milli; /* 0: as they come */
     uint32_t width;     /* 0: as it comes */

@@ -26,12 +26,20 @@ static pthread_mutex_t vsw_dial_lock = PTHREAD_MUTEX_INITIALIZER;
 static char            vsw_dial_refused[VSW_DIAL_TEXT_MAX];
 
 static _Thread_local bool vsw_dial_is_resolving;
+static _Thread_local bool vsw_dial_is_listening;
 
 
 void
 vsw_dial_activate(const vsw_dial_policy_t *policy)
 {
     atomic_store(&vsw_dial_policy, policy);
+}
+
+
+void
+vsw_dial_listening_set(bool is_listening)
+{
+    vsw_dial_is_listening = is_listening;
 }
 
 
@@ -192,14 +200,25 @@ sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 }
 
 
-int
-bind(int fd, const struct sockaddr *address, socklen_t length)
+static bool
+vsw_dial_may_bind(const struct sockaddr *address, socklen_t length)
 {
     const vsw_dial_policy_t *policy = atomic_load(&vsw_dial_policy);
 
-    if (policy != NULL && !vsw_dial_is_lookup(address, length)
-        && !vsw_bind_is_allowed(policy, address, length))
-    {
+    if (policy == NULL || vsw_dial_is_lookup(address, length)) {
+        return true;
+    }
+
+    return vsw_dial_is_listening
+               ? vsw_listen_is_allowed(policy, address, length)
+               : vsw_bind_is_allowed(policy, address, length);
+}
+
+
+int
+bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+    if (!vsw_dial_may_bind(address, length)) {
         return vsw_dial_refuse(address, length);
     }
 

@@ -18,6 +18,12 @@
 void vsw_dial_activate(const vsw_dial_policy_t *policy);
 
 /*
+ * true: the calling thread's source waits for its camera, and what it binds
+ * must be listed for that.
+ */
+void vsw_dial_listening_set(bool is_listening);
+
+/*
  * Has a call been refused since the last connect that passed?  Then `text`
  * names the address of the first.
  */

@@ -138,6 +138,129 @@ vsw_network_read(vsw_network_t *network, const char *text)
 }
 
 
+/* "9000" or "9000-9010" */
+static int
+vsw_ports_read(vsw_listen_t *listen, const char *text)
+{
+    char         *end;
+    unsigned long first, last;
+
+    if (*text < '1' || *text > '9') {
+        return VSTREAM_ERROR;
+    }
+
+    first = last = strtoul(text, &end, 10);
+
+    if (end[0] == '-' && end[1] >= '1' && end[1] <= '9') {
+        last = strtoul(end + 1, &end, 10);
+    }
+
+    if (*end != '\0' || last > UINT16_MAX || first > last) {
+        return VSTREAM_ERROR;
+    }
+
+    listen->first = (uint16_t) first;
+    listen->last = (uint16_t) last;
+
+    return VSTREAM_OK;
+}
+
+
+int
+vsw_listen_read(vsw_listen_t *listen, const char *text)
+{
+    char          copy[INET6_ADDRSTRLEN];
+    size_t        length;
+    const char   *colon = strrchr(text, ':');
+    vsw_network_t network;
+
+    length = colon != NULL ? (size_t) (colon - text) : 0;
+
+    if (length > 2 && text[0] == '[' && text[length - 1] == ']') {
+        text++;
+        length -= 2;
+
+    } else if (memchr(text, ':', length) != NULL) {
+        return VSTREAM_ERROR; /* IPv6 without brackets */
+    }
+
+    if (length == 0 || length >= sizeof(copy)) {
+        return VSTREAM_ERROR;
+    }
+
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+
+    if (strchr(copy, '/') != NULL
+        || vsw_network_read(&network, copy) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    memcpy(listen->address, network.address, sizeof(listen->address));
+
+    return vsw_ports_read(listen, colon + 1);
+}
+
+
+static bool
+vsw_address_is_any(const uint8_t address[16])
+{
+    static const uint8_t any4[16] = { VSW_V4_MAPPED };
+    static const uint8_t any6[16] = { 0 };
+
+    return memcmp(address, any4, 16) == 0 || memcmp(address, any6, 16) == 0;
+}
+
+
+static bool
+vsw_address_is_multicast(const uint8_t address[16])
+{
+    static const vsw_network_t v4 = { { VSW_V4_MAPPED, 224 }, 96 + 4 };
+    static const vsw_network_t v6 = { { 0xff }, 8 };
+
+    return vsw_network_holds(&v4, address) || vsw_network_holds(&v6, address);
+}
+
+
+static bool
+vsw_address_is_v4(const uint8_t address[16])
+{
+    static const vsw_network_t v4 = { { VSW_V4_MAPPED }, 96 };
+
+    return vsw_network_holds(&v4, address);
+}
+
+
+static bool
+vsw_listen_holds(const vsw_listen_t *listen, const uint8_t address[16],
+                 uint16_t port)
+{
+    if (port < listen->first || port > listen->last) {
+        return false;
+    }
+
+    if (memcmp(listen->address, address, 16) == 0) {
+        return true;
+    }
+
+    return vsw_address_is_any(listen->address)
+           && !vsw_address_is_multicast(address)
+           && vsw_address_is_v4(listen->address) == vsw_address_is_v4(address);
+}
+
+
+bool
+vsw_listen_covers(const vsw_listen_t *listen, const char *address,
+                  uint16_t port)
+{
+    vsw_network_t network;
+
+    return strchr(address, '/') == NULL
+           && vsw_network_read(&network, address) == VSTREAM_OK
+           && vsw_listen_holds(listen, network.address, port);
+}
+
+
 /* VSTREAM_ERROR: no internet address. */
 static int
 vsw_address_read(uint8_t out[16], const struct sockaddr *address,
@@ -238,13 +361,19 @@ vsw_dial_is_allowed(const vsw_dial_policy_t *policy,
 }
 
 
-bool
-vsw_bind_is_allowed(const vsw_dial_policy_t *policy,
-                    const struct sockaddr *address, socklen_t length)
+/* The port stands at the same place in both families. */
+static uint16_t
+vsw_address_port(const struct sockaddr *address)
 {
-    uint8_t              bytes[16];
-    static const uint8_t any4[16] = { VSW_V4_MAPPED };
-    static const uint8_t any6[16] = { 0 };
+    return ntohs(((const struct sockaddr_in *) address)->sin_port);
+}
+
+
+bool
+vsw_listen_is_allowed(const vsw_dial_policy_t *policy,
+                      const struct sockaddr *address, socklen_t length)
+{
+    uint8_t bytes[16];
 
     if (length < sizeof(address->sa_family)
         || vsw_address_read(bytes, address, length) != VSTREAM_OK)
@@ -252,7 +381,30 @@ vsw_bind_is_allowed(const vsw_dial_policy_t *policy,
         return false;
     }
 
-    if (memcmp(bytes, any4, 16) == 0 || memcmp(bytes, any6, 16) == 0) {
+    for (size_t i = 0; i < policy->listens_count; i++) {
+        if (vsw_listen_holds(&policy->listens[i], bytes,
+                             vsw_address_port(address))) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+bool
+vsw_bind_is_allowed(const vsw_dial_policy_t *policy,
+                    const struct sockaddr *address, socklen_t length)
+{
+    uint8_t bytes[16];
+
+    if (length < sizeof(address->sa_family)
+        || vsw_address_read(bytes, address, length) != VSTREAM_OK)
+    {
+        return false;
+    }
+
+    if (vsw_address_is_any(bytes)) {
         return true;
     }
 
