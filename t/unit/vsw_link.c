@@ -22,7 +22,7 @@ typedef struct {
     int         peer;
 } ends_t;
 
-static uint8_t large[VSW_LINK_PAYLOAD_MAX + 1];
+static uint8_t large[VSW_LINK_VALUE_MAX + 1];
 
 
 static ends_t
@@ -153,6 +153,8 @@ test_lengths(void **state)
         { VSW_LINK_COUNTS, sizeof(vsw_link_counts_t),
           sizeof(vsw_link_counts_t) },
         { VSW_LINK_FRAME, sizeof(vsw_link_frame_t) + 1, VSW_LINK_PAYLOAD_MAX },
+        { VSW_LINK_VALUE, sizeof(vsw_link_value_t) + 1,
+          sizeof(vsw_link_value_t) + VSW_LINK_VALUE_MAX },
     };
 
     (void) state;
@@ -209,6 +211,10 @@ test_write_bounds(void **state)
                                     sizeof(vsw_link_frame_t), large,
                                     VSW_LINK_PAYLOAD_MAX),
                      VSTREAM_AGAIN);
+    assert_int_equal(vsw_link_write(ends.link, VSW_LINK_VALUE, large,
+                                    sizeof(vsw_link_value_t), large,
+                                    VSW_LINK_VALUE_MAX + 1),
+                     VSTREAM_AGAIN);
     assert_false(vsw_link_is_pending(ends.link));
 
     close(ends.peer);
@@ -240,26 +246,21 @@ drain(ends_t ends, vsw_link_t *reader, uint32_t type)
 }
 
 
-/* The largest frame there is, against an end that does not read. */
+/* The largest of its type, against an end that does not read. */
 static void
-test_frame_in_flight(void **state)
+assert_in_flight(vsw_link_type_t type, const void *head, size_t length,
+                 size_t rest)
 {
-    unsigned         logs = 0;
-    ends_t           ends = ends_open();
-    vsw_link_t      *reader = vsw_link_create(ends.peer);
-    vsw_link_frame_t head = { .width = 1 };
-    size_t           rest = VSW_LINK_PAYLOAD_MAX - sizeof(head);
+    unsigned    logs = 0;
+    ends_t      ends = ends_open();
+    vsw_link_t *reader = vsw_link_create(ends.peer);
 
-    (void) state;
-
-    assert_int_equal(vsw_link_write(ends.link, VSW_LINK_FRAME, &head,
-                                    sizeof(head), large, rest),
+    assert_int_equal(vsw_link_write(ends.link, type, head, length, large, rest),
                      VSTREAM_OK);
     assert_true(vsw_link_is_pending(ends.link));
 
-    /* no second frame, but small messages up to 64 KiB */
-    assert_int_equal(vsw_link_write(ends.link, VSW_LINK_FRAME, &head,
-                                    sizeof(head), large, 1),
+    /* no second one, but small messages up to 64 KiB */
+    assert_int_equal(vsw_link_write(ends.link, type, head, length, large, 1),
                      VSTREAM_AGAIN);
 
     while (vsw_link_write(ends.link, VSW_LINK_LOG, large, 1016, NULL, 0)
@@ -273,13 +274,35 @@ test_frame_in_flight(void **state)
     ends.peer = -1;
     assert_int_equal(drain(ends, reader, VSW_LINK_LOG), logs);
 
-    assert_int_equal(vsw_link_write(ends.link, VSW_LINK_FRAME, &head,
-                                    sizeof(head), large, 1),
+    assert_int_equal(vsw_link_write(ends.link, type, head, length, large, 1),
                      VSTREAM_OK);
-    assert_int_equal(drain(ends, reader, VSW_LINK_FRAME), 1);
+    assert_int_equal(drain(ends, reader, type), 1);
 
     vsw_link_destroy(ends.link);
     vsw_link_destroy(reader);
+}
+
+
+static void
+test_frame_in_flight(void **state)
+{
+    vsw_link_frame_t head = { .width = 1 };
+
+    (void) state;
+
+    assert_in_flight(VSW_LINK_FRAME, &head, sizeof(head),
+                     VSW_LINK_PAYLOAD_MAX - sizeof(head));
+}
+
+
+static void
+test_value_in_flight(void **state)
+{
+    vsw_link_value_t head = { 1 };
+
+    (void) state;
+
+    assert_in_flight(VSW_LINK_VALUE, &head, sizeof(head), VSW_LINK_VALUE_MAX);
 }
 
 
@@ -293,6 +316,7 @@ main(void)
         cmocka_unit_test(test_end),
         cmocka_unit_test(test_write_bounds),
         cmocka_unit_test(test_frame_in_flight),
+        cmocka_unit_test(test_value_in_flight),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,8 @@
  * it sends, with the milliseconds since the start in front.
  *
  *   camera_driver [-s] [-m] [-t seconds] [-w seconds] [-u seconds]
- *                 [-r rendition] [-p seconds] [-d folder] url [name=value ...]
+ *                 [-r rendition] [-p seconds] [-d folder] [-v folder]
+ *                 [-n rate] url [name=value ...]
  *
  * -s  through the spawner, as the supervisor does; else by a plain fork
  * -m  prints the camera process's memory at the end
@@ -13,11 +14,14 @@
  * -r  which rendition: main (the default) or small
  * -p  reads nothing for so long, from two seconds on
  * -d  writes each frame into this folder
+ * -v  sends the files of this folder as values, once each, in order of names
+ * -n  so many of them a second (10)
  * name=value  fields of CONFIGURE (vsw_link.h); lists by commas
  */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +46,10 @@ typedef struct {
     double         unwatch_at;
     double         pause;
     const char    *folder;
+    glob_t         values;
+    double         rate;
+    size_t         sent; /* values that were sent or refused */
+    size_t         refused;
     vsw_spawner_t *spawner;
     pid_t          pid;
     vsw_link_t    *link;
@@ -236,12 +244,15 @@ driver_counts(const vsw_link_message_t *m)
     memcpy(&c, m->payload, sizeof(c));
 
     printf("COUNTS units=%llu bytes=%llu late=%llu broken=%llu skipped=%llu "
-           "fps_milli=%u kbps=%u keyframe_ms=%u heard=%lld\n",
+           "fps_milli=%u kbps=%u keyframe_ms=%u heard=%lld values=%llu "
+           "values_late=%llu values_broken=%llu\n",
            (unsigned long long) c.access_units, (unsigned long long) c.bytes,
            (unsigned long long) c.frames_late,
            (unsigned long long) c.frames_broken,
            (unsigned long long) c.units_skipped, c.fps_milli, c.kbps,
-           c.keyframe_ms, (long long) c.heard_unix_us);
+           c.keyframe_ms, (long long) c.heard_unix_us,
+           (unsigned long long) c.values, (unsigned long long) c.values_late,
+           (unsigned long long) c.values_broken);
 }
 
 
@@ -294,6 +305,61 @@ driver_watch(driver_t *d)
 }
 
 
+static void
+driver_values_find(driver_t *d, const char *folder)
+{
+    char pattern[4096];
+
+    snprintf(pattern, sizeof(pattern), "%s/*", folder);
+
+    if (glob(pattern, 0, NULL, &d->values) != 0) {
+        fprintf(stderr, "camera_driver: no values in %s\n", folder);
+        exit(2);
+    }
+}
+
+
+static void
+driver_value_send(driver_t *d, const char *path)
+{
+    FILE            *f = fopen(path, "rb");
+    char            *data = malloc(VSW_LINK_VALUE_MAX);
+    size_t           length;
+    vsw_link_value_t head = { driver_now_us(CLOCK_REALTIME) };
+
+    if (f == NULL || data == NULL) {
+        perror(path);
+        exit(1);
+    }
+
+    length = fread(data, 1, VSW_LINK_VALUE_MAX, f);
+    fclose(f);
+
+    if (vsw_link_write(d->link, VSW_LINK_VALUE, &head, sizeof(head), data,
+                       length)
+        != VSTREAM_OK)
+    {
+        d->refused++;
+    }
+
+    free(data);
+}
+
+
+/* Those that are due by now. */
+static void
+driver_values_send(driver_t *d)
+{
+    vsw_link_flush(d->link);
+
+    while (d->sent < d->values.gl_pathc
+           && (double) d->sent <= driver_elapsed(d) * d->rate)
+    {
+        driver_value_send(d, d->values.gl_pathv[d->sent++]);
+    }
+}
+
+
 /* Until time is up or the camera process is gone. */
 static void
 driver_loop(driver_t *d)
@@ -304,6 +370,7 @@ driver_loop(driver_t *d)
 
     while (driver_elapsed(d) < d->seconds) {
         driver_watch(d);
+        driver_values_send(d);
 
         if (driver_elapsed(d) >= 2 && driver_elapsed(d) < 2 + d->pause) {
             usleep(5000);
@@ -382,7 +449,7 @@ driver_options_read(driver_t *d, int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "smt:w:u:r:p:d:")) != -1) {
+    while ((c = getopt(argc, argv, "smt:w:u:r:p:d:v:n:")) != -1) {
         switch (c) {
         case 's':
             d->through_spawner = true;
@@ -408,6 +475,12 @@ driver_options_read(driver_t *d, int argc, char **argv)
         case 'd':
             d->folder = optarg;
             break;
+        case 'v':
+            driver_values_find(d, optarg);
+            break;
+        case 'n':
+            d->rate = strtod(optarg, NULL);
+            break;
         default:
             exit(2);
         }
@@ -426,7 +499,9 @@ int
 main(int argc, char **argv)
 {
     char   **args;
-    driver_t d = { .seconds = 10, .watch_at = -1, .unwatch_at = -1 };
+    driver_t d = {
+        .seconds = 10, .watch_at = -1, .unwatch_at = -1, .rate = 10
+    };
 
     if (argc > 1 && strcmp(argv[1], "--spawner") == 0) {
         vsw_spawner_run(argc, argv);
@@ -436,6 +511,11 @@ main(int argc, char **argv)
     driver_start(&d);
     driver_configure(&d, args);
     driver_loop(&d);
+
+    if (d.values.gl_pathc > 0) {
+        printf("%6d VALUES sent=%zu refused=%zu\n",
+               (int) (driver_elapsed(&d) * 1000), d.sent, d.refused);
+    }
 
     if (d.shows_memory) {
         driver_memory_show(&d);

@@ -5,7 +5,7 @@
  * gathered in one buffer that grows to the message in hand and no further
  * than the largest message there is.  Output goes straight to the socket;
  * what the socket does not take waits in a second buffer: at most the rest of
- * one FRAME, then small messages of VSW_LINK_QUEUE_MAX bytes together.
+ * one FRAME or VALUE, then small messages of VSW_LINK_QUEUE_MAX bytes together.
  */
 
 #include <errno.h>
@@ -41,9 +41,9 @@ struct vsw_link_s {
     int               fd;
     bool              failed;     /* sticky */
     size_t            handed_out; /* bytes of in that the caller still reads */
-    size_t            frame_rest; /* bytes of out that belong to a FRAME */
+    size_t            large_rest; /* bytes of out of a FRAME or VALUE */
     vsw_link_buffer_t in;
-    vsw_link_buffer_t out; /* the rest of a FRAME, if any, stands first */
+    vsw_link_buffer_t out; /* what is left of those, if any, stands first */
 };
 
 
@@ -73,9 +73,22 @@ vsw_link_type_bounds(uint32_t type, size_t *least, size_t *most)
         *least = sizeof(vsw_link_frame_t) + 1;
         *most = VSW_LINK_PAYLOAD_MAX;
         return true;
+
+    case VSW_LINK_VALUE:
+        *least = sizeof(vsw_link_value_t) + 1;
+        *most = sizeof(vsw_link_value_t) + VSW_LINK_VALUE_MAX;
+        return true;
     }
 
     return false;
+}
+
+
+/* Those that are not queued. */
+static bool
+vsw_link_is_large(vsw_link_type_t type)
+{
+    return type == VSW_LINK_FRAME || type == VSW_LINK_VALUE;
 }
 
 
@@ -323,7 +336,7 @@ vsw_link_flush(vsw_link_t *link)
         }
 
         sent = (size_t) n;
-        link->frame_rest -= sent < link->frame_rest ? sent : link->frame_rest;
+        link->large_rest -= sent < link->large_rest ? sent : link->large_rest;
         vsw_link_buffer_consume(b, sent);
     }
 
@@ -397,11 +410,11 @@ vsw_link_has_room(const vsw_link_t *link, vsw_link_type_t type, size_t size)
 {
     size_t pending = link->out.end - link->out.start;
 
-    if (type == VSW_LINK_FRAME) {
+    if (vsw_link_is_large(type)) {
         return pending == 0;
     }
 
-    return pending - link->frame_rest + size <= VSW_LINK_QUEUE_MAX;
+    return pending - link->large_rest + size <= VSW_LINK_QUEUE_MAX;
 }
 
 
@@ -417,7 +430,7 @@ vsw_link_write(vsw_link_t *link, vsw_link_type_t type, const void *head,
         return VSTREAM_ERROR;
     }
 
-    if (head_length > VSW_LINK_PAYLOAD_MAX || tail_length > VSW_LINK_PAYLOAD_MAX
+    if (head_length > VSW_LINK_VALUE_MAX || tail_length > VSW_LINK_VALUE_MAX
         || !vsw_link_length_is_right(type, head_length + tail_length))
     {
         return VSTREAM_AGAIN;
@@ -446,8 +459,8 @@ vsw_link_write(vsw_link_t *link, vsw_link_type_t type, const void *head,
         return vsw_link_fail(link);
     }
 
-    if (type == VSW_LINK_FRAME) {
-        link->frame_rest = size - sent;
+    if (vsw_link_is_large(type)) {
+        link->large_rest = size - sent;
     }
 
     return VSTREAM_OK;

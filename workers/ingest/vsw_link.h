@@ -24,6 +24,9 @@
 #define VSW_LINK_JSON_MAX    16384
 #define VSW_LINK_PAYLOAD_MAX (VSTREAM_FRAME_BYTES_MAX + 64)
 
+/* The largest frame as base64, over lines, in JSON. */
+#define VSW_LINK_VALUE_MAX (VSTREAM_FRAME_BYTES_MAX / 2 * 3)
+
 
 typedef enum {
     /*
@@ -45,6 +48,12 @@ typedef enum {
 
     /* vsw_link_watched_t: how many watch one of its renditions now. */
     VSW_LINK_WATCHED = 2,
+
+    /*
+     * vsw_link_value_t, then one value of the camera's topic as it came from
+     * Kafka (vstream_envelope.h).
+     */
+    VSW_LINK_VALUE = 3,
 
     /*
      * camera process -> supervisor
@@ -90,6 +99,10 @@ typedef struct {
 } vsw_link_watched_t;
 
 typedef struct {
+    int64_t t_unix_us; /* when its last byte reached the supervisor */
+} vsw_link_value_t;
+
+typedef struct {
     int64_t  t_unix_us; /* when its last byte reached the camera process */
     uint32_t width;
     uint32_t height;
@@ -105,6 +118,9 @@ typedef struct {
     uint64_t frames_late;   /* decoded, but dropped: the supervisor was slow */
     uint64_t frames_broken; /* did not decode, or no sane JPEG */
     uint64_t units_skipped; /* not decoded: decoding was too slow */
+    uint64_t values;        /* of Kafka, that came over the link */
+    uint64_t values_late;   /* a newer one came before they were opened */
+    uint64_t values_broken; /* held no picture */
     uint32_t fps_milli;     /* measured */
     uint32_t kbps;          /* measured */
     uint32_t keyframe_ms;   /* interval, measured; 0: not known yet */
@@ -135,10 +151,10 @@ int         vsw_link_fd(const vsw_link_t *link);
 int vsw_link_read(vsw_link_t *link, vsw_link_message_t *message);
 
 /*
- * Sends one message of two pieces (tail may be NULL).  Small messages
- * (all but FRAME) are queued, 64 KiB at most, when the socket is full.  A
- * FRAME is never queued behind another message: while anything is still in
- * flight the call refuses it.  VSTREAM_OK: sent or queued; VSTREAM_AGAIN:
+ * Sends one message of two pieces (tail may be NULL).  Small messages (all
+ * but FRAME and VALUE) are queued, 64 KiB at most, when the socket is full.  A
+ * FRAME or VALUE is never queued behind another message: while anything is
+ * still in flight the call refuses it.  VSTREAM_OK: sent or queued; VSTREAM_AGAIN:
  * refused, nothing was sent (in flight, or its length is outside its type's
  * bounds); VSTREAM_ERROR: the other end is gone.
  */

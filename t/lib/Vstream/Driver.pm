@@ -17,7 +17,7 @@ use JSON::PP qw(decode_json);
 use POSIX ();
 use Time::HiRes qw(sleep);
 
-our @EXPORT = qw(clip drive gray rtsp_camera http_camera server);
+our @EXPORT = qw(clip drive start_drive gray rtsp_camera http_camera server);
 
 my $top = abs_path("$FindBin::Bin/../..");
 my $build = $ENV{B} // 'build';
@@ -29,8 +29,10 @@ $build = "$top/$build" if $build !~ m{^/};
 # Starts the driver on `url` and reads all that it says until it ends.
 # Options: folder (of the test), seconds (3), watch, unwatch (seconds), pause
 # (reads nothing for so many seconds, from 2 on), rendition (that is watched,
-# main if not given), frames (true: keeps the pictures), direct (no spawner), memory; configure: a hash
-# of fields of CONFIGURE.  Loopback is allowed unless `allow` is given.
+# main if not given), frames (true: keeps the pictures), direct (no spawner),
+# memory; values: a folder whose files are sent as values, and rate: how many
+# of them a second; configure: a hash of fields of CONFIGURE.  Loopback is
+# allowed unless `allow` is given.
 sub drive ($url, %options) {
     return start_drive($url, %options)->finish;
 }
@@ -51,6 +53,8 @@ sub start_drive ($url, %options) {
     push @command, '-r', $options{rendition} if $options{rendition};
     push @command, '-p', $options{pause} if $options{pause};
     push @command, '-d', $frames if $options{frames};
+    push @command, '-v', $options{values} if $options{values};
+    push @command, '-n', $options{rate} if $options{rate};
 
     return __PACKAGE__->start(log => "$options{folder}/driver$n.log",
         seconds => $options{seconds} // 3, frames => $frames,

@@ -94,9 +94,14 @@ vsw_camera_counts_send(vsw_camera_t *c)
 {
     vsw_link_counts_t    counts = { 0 };
     vsw_viewing_counts_t viewing = { 0 };
+    vsw_value_counts_t   values = { 0 };
 
     if (c->viewing != NULL) {
         vsw_viewing_counts(c->viewing, &viewing);
+    }
+
+    if (c->reader != NULL && vsw_reader_values(c->reader) != NULL) {
+        vsw_value_box_counts(vsw_reader_values(c->reader), &values);
     }
 
     counts.access_units = c->report.access_units;
@@ -105,6 +110,9 @@ vsw_camera_counts_send(vsw_camera_t *c)
     counts.frames_late = viewing.frames_late;
     counts.frames_broken = viewing.frames_broken;
     counts.units_skipped = viewing.units_skipped;
+    counts.values = values.put;
+    counts.values_late = values.late;
+    counts.values_broken = values.broken;
     counts.fps_milli = c->report.measure.fps_milli;
     counts.kbps = c->report.measure.kbps;
     counts.keyframe_ms = c->report.measure.keyframe_ms;
@@ -197,6 +205,31 @@ vsw_camera_configure(vsw_camera_t *c, const vsw_link_message_t *message)
 }
 
 
+/* Where no source takes values, they are passed by. */
+static int
+vsw_camera_value(vsw_camera_t *c, const vsw_link_message_t *message)
+{
+    vsw_link_value_t head;
+
+    if (c->reader == NULL || vsw_reader_values(c->reader) == NULL) {
+        return VSTREAM_OK;
+    }
+
+    memcpy(&head, message->payload, sizeof(head));
+
+    if (vsw_value_box_put(vsw_reader_values(c->reader), head.t_unix_us,
+                          message->payload + sizeof(head),
+                          message->length - sizeof(head))
+        != VSTREAM_OK)
+    {
+        vsw_failure_set_av(&c->failure, AVERROR(ENOMEM), "the topic");
+        return VSTREAM_ERROR;
+    }
+
+    return VSTREAM_OK;
+}
+
+
 static int
 vsw_camera_message(vsw_camera_t *c, const vsw_link_message_t *message)
 {
@@ -212,6 +245,9 @@ vsw_camera_message(vsw_camera_t *c, const vsw_link_message_t *message)
             vsw_viewing_watched_set(c->viewing, watched.viewers);
         }
         return VSTREAM_OK;
+
+    case VSW_LINK_VALUE:
+        return vsw_camera_value(c, message);
 
     default:
         return VSTREAM_ERROR;
@@ -238,7 +274,8 @@ vsw_camera_messages_read(vsw_camera_t *c)
 
 /*
  * The second watchdog.  The reader has deadlines of its own, but a name
- * server that does not answer, or a decoder's bug, heeds none.
+ * server that does not answer, or a decoder's bug, heeds none.  A source that
+ * is fed dials nobody: its first picture may take as long as it takes.
  */
 static void
 vsw_camera_silence_check(vsw_camera_t *c, int64_t now_us)
@@ -247,6 +284,7 @@ vsw_camera_silence_check(vsw_camera_t *c, int64_t now_us)
         c->report.heard_us > 0 ? c->report.heard_us : c->report.since_us;
 
     if (c->report.state == VSW_READER_CONNECTING
+        && vsw_reader_values(c->reader) == NULL
         && now_us - c->report.since_us
                > c->config.connect_timeout_us + VSW_CONNECT_GRACE_US)
     {

@@ -154,6 +154,13 @@ vsw_reader_report(vsw_reader_t *reader, vsw_report_t *report)
 }
 
 
+vsw_value_box_t *
+vsw_reader_values(const vsw_reader_t *reader)
+{
+    return vsw_source_values(reader->source);
+}
+
+
 const AVCodecParameters *
 vsw_reader_parameters(const vsw_reader_t *reader)
 {

@@ -47,6 +47,9 @@ void vsw_reader_set_eager(vsw_reader_t *reader, bool is_eager);
 
 void vsw_reader_report(vsw_reader_t *reader, vsw_report_t *report);
 
+/* As vsw_source_values(). */
+vsw_value_box_t *vsw_reader_values(const vsw_reader_t *reader);
+
 /* Of the video stream; valid and constant from STREAMING on. */
 const AVCodecParameters *vsw_reader_parameters(const vsw_reader_t *reader);
 

@@ -64,6 +64,8 @@ static const vsw_scheme_t vsw_schemes[] = {
       NULL, "", vsw_file_options },
     { "test", vsw_source_test_open, vsw_source_test_read, vsw_source_test_close,
       NULL, NULL, NULL },
+    { "kafka", vsw_source_kafka_open, vsw_source_kafka_read,
+      vsw_source_kafka_close, NULL, NULL, NULL },
 };
 
 #define VSW_SCHEMES (sizeof(vsw_schemes) / sizeof(vsw_schemes[0]))
@@ -86,6 +88,20 @@ vsw_scheme_find(const char *url)
 }
 
 
+/* Some are fed with values that come over the link, perhaps before open(). */
+static int
+vsw_source_feed_prepare(vsw_source_t *source)
+{
+    if (source->scheme->open != vsw_source_kafka_open) {
+        return VSTREAM_OK;
+    }
+
+    source->values = vsw_value_box_create();
+
+    return source->values != NULL ? VSTREAM_OK : VSTREAM_ERROR;
+}
+
+
 vsw_source_t *
 vsw_source_create(const vsw_camera_config_t *config, vsw_failure_t *failure)
 {
@@ -104,9 +120,11 @@ vsw_source_create(const vsw_camera_config_t *config, vsw_failure_t *failure)
     if (source->scheme == NULL) {
         vsw_failure_set(failure, VSTREAM_REASON_BAD_SOURCE,
                         "the source is none that can be opened here: use "
-                        "rtsp:, http:, https:, file: or test:");
+                        "rtsp:, http:, https:, file:, kafka: or test:");
 
-    } else if (source->parameters == NULL) {
+    } else if (source->parameters == NULL
+               || vsw_source_feed_prepare(source) != VSTREAM_OK)
+    {
         vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
     }
 
@@ -131,6 +149,7 @@ vsw_source_destroy(vsw_source_t *source)
     }
 
     avcodec_parameters_free(&source->parameters);
+    vsw_value_box_destroy(source->values);
     free(source);
 }
 
@@ -177,7 +196,8 @@ vsw_source_read(vsw_source_t *source, int64_t stall_us, AVPacket *packet,
     }
 
     unit->t_us = av_gettime_relative();
-    unit->t_unix_us = av_gettime();
+    unit->t_unix_us =
+        source->arrived_unix_us > 0 ? source->arrived_unix_us : av_gettime();
     unit->is_key = source->is_intra || (packet->flags & AV_PKT_FLAG_KEY) != 0;
 
     return VSTREAM_OK;
@@ -188,6 +208,13 @@ void
 vsw_source_stop(vsw_source_t *source)
 {
     atomic_store(&source->is_stopped, true);
+}
+
+
+vsw_value_box_t *
+vsw_source_values(const vsw_source_t *source)
+{
+    return source->values;
 }
 
 

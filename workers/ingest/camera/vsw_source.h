@@ -3,8 +3,8 @@
  * who opens and reads it and with which options; what libavformat can open
  * over a network needs one more line there and nothing else.
  *
- * A source belongs to the reader thread.  Only vsw_source_stop() may be called
- * by another one.
+ * A source belongs to the reader thread.  Only vsw_source_stop() and
+ * vsw_source_values() may be called by another one.
  */
 
 #ifndef VSW_SOURCE_H
@@ -17,6 +17,7 @@
 #include "vsw_camera_config.h"
 #include "vsw_failure.h"
 #include "vsw_unit_ring.h"
+#include "vsw_value_box.h"
 
 /* Silence is never taken for a stall before this; nor before 5 intervals. */
 #define VSW_STALL_MIN_US    3000000
@@ -48,12 +49,14 @@ struct vsw_source_s {
     const vsw_camera_config_t *config;
     AVFormatContext           *format; /* NULL: not of libavformat */
     AVCodecParameters         *parameters;
-    int                        stream;      /* index of the video stream */
-    bool                       is_intra;    /* every unit is a keyframe */
-    int64_t                    interval_us; /* as declared; 0: not known */
-    void                      *state;       /* of the scheme */
-    _Atomic int64_t            deadline_us; /* by av_gettime_relative() */
-    atomic_bool                is_overdue;  /* the deadline passed once */
+    int                        stream;          /* index of the video stream */
+    bool                       is_intra;        /* every unit is a keyframe */
+    int64_t                    interval_us;     /* as declared; 0: not known */
+    void                      *state;           /* of the scheme */
+    vsw_value_box_t           *values;          /* where it is fed; else NULL */
+    int64_t                    arrived_unix_us; /* of a value; 0: by read() */
+    _Atomic int64_t            deadline_us;     /* by av_gettime_relative() */
+    atomic_bool                is_overdue;      /* the deadline passed once */
     atomic_bool                is_stopped;
 };
 
@@ -75,6 +78,12 @@ int vsw_source_read(vsw_source_t *source, int64_t stall_us, AVPacket *packet,
 
 /* Makes a call that waits return with an error. */
 void vsw_source_stop(vsw_source_t *source);
+
+/*
+ * The box that this source takes its values from; NULL: it takes none.  May be
+ * called by any thread.
+ */
+vsw_value_box_t *vsw_source_values(const vsw_source_t *source);
 
 
 /* The test pattern has no codec: a unit carries its number only. */
@@ -118,6 +127,11 @@ int  vsw_source_test_open(vsw_source_t *source, vsw_failure_t *failure);
 int  vsw_source_test_read(vsw_source_t *source, AVPacket *packet,
                           vsw_failure_t *failure);
 void vsw_source_test_close(vsw_source_t *source);
+
+int  vsw_source_kafka_open(vsw_source_t *source, vsw_failure_t *failure);
+int  vsw_source_kafka_read(vsw_source_t *source, AVPacket *packet,
+                           vsw_failure_t *failure);
+void vsw_source_kafka_close(vsw_source_t *source);
 
 
 #endif /* VSW_SOURCE_H */
