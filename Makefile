@@ -175,18 +175,18 @@ TESTS  = $(filter-out %/print_script,$(UNIT_BIN)) $(sort $(wildcard \
              t/unit/*.t t/unit/*.t.mjs t/lint/*.t t/http/*.t t/workers/*.t \
              t/e2e/*.t t/e2e/*.t.mjs))
 
-run stop status media:
+run stop status media kafka:
 	@$(LOCAL) $(patsubst run,start,$@)
 
 # All that `make run` and `make check` need of Debian.
 packages:
-	@$(LOCAL) packages gateway cameras checks
+	@$(LOCAL) packages gateway cameras kafka checks
 
 # Files that fail are run once more, alone: a machine that others use too may
 # stand still for a second.  The last lines are the verdict.
 PROVE = B=$(B) SANITIZE=$(SANITIZE) prove --statefile=$(B)/prove.state
 check: packages
-	@$(MAKE) --no-print-directory -j $$(nproc) test-programs media
+	@$(MAKE) --no-print-directory -j $$(nproc) test-programs media kafka
 	@rm -f $(B)/prove.state
 	@$(PROVE) --state=save $(TESTS) || { \
 	    echo "Once more, what failed:"; $(PROVE) --state=failed; }
@@ -201,7 +201,7 @@ check-asan: packages
 
 # The long forms of what check tries briefly, and the figures.
 soak: packages
-	@$(MAKE) --no-print-directory -j $$(nproc) test-programs media
+	@$(MAKE) --no-print-directory -j $$(nproc) test-programs media kafka
 	@VSTREAM_SOAK=1 B=$(B) SANITIZE=$(SANITIZE) prove t/http/*.t t/workers/*.t
 	@B=$(B) t/workers/gaps
 
@@ -246,7 +246,7 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: run stop status media packages check test-programs check-asan \
+.PHONY: run stop status media kafka packages check test-programs check-asan \
         check-bare soak install help clean
 
 SHELL := /bin/bash

@@ -11,11 +11,18 @@ PACKAGES_CAMERAS="ffmpeg libgstrtspserver-1.0-dev
     gstreamer1.0-plugins-good"
 
 PACKAGES_CHECKS="perl libio-socket-ssl-perl libcmocka-dev clang-format binutils
-    curl openssl nghttp2-client prometheus chromium procps ca-certificates"
+    curl openssl nghttp2-client prometheus chromium procps ca-certificates
+    kcat"
 
-# Node.js may be of another's making, which Debian's packages conflict with.
+# Apache Kafka itself is no package: Maven fetches it, Java runs it.
+PACKAGES_KAFKA="ca-certificates"
+
+# Node.js, Java and Maven may be of another's making; Debian's packages
+# conflict with such a Node.js.
 command -v node > /dev/null || PACKAGES_CHECKS+=" nodejs"
 command -v npm > /dev/null || PACKAGES_CHECKS+=" npm"
+command -v java > /dev/null || PACKAGES_KAFKA+=" default-jre-headless"
+command -v mvn > /dev/null || PACKAGES_KAFKA+=" maven"
 
 
 # packages_missing PACKAGE...: those of them that are not installed.
