@@ -41,6 +41,8 @@ static int vstream_camera_still_set(vstream_camera_t *camera,
                                     vstream_slice_t   value);
 static int vstream_camera_substream_set(vstream_camera_t *camera,
                                         vstream_slice_t   value);
+static int vstream_camera_kafka_fps_set(vstream_camera_t *camera,
+                                        vstream_slice_t   value);
 static int vstream_camera_option_is_substream(
     const vstream_camera_option_t *option);
 static int vstream_camera_slice_equals(vstream_slice_t slice, const char *text);
@@ -71,6 +73,10 @@ const vstream_camera_option_t vstream_camera_options[] = {
     { "substream", "a source, like the camera's own",
       "A second, smaller stream of the same camera: stills come from it, and "
       "viewers may ask for it as the rendition small." },
+    { "kafka_fps", "keyframe, 0 or a number from 0.01 to 120",
+      "Frames per second that Kafka gets, kept to by decoding, of a camera "
+      "that nobody watches too; 0 sends none.  Where this is missing, "
+      "keyframe: of what is decoded anyway, at most one a second." },
     { NULL, NULL, NULL },
 };
 
@@ -83,6 +89,7 @@ vstream_camera_init(vstream_camera_t *camera)
     camera->quality = VSTREAM_CAMERA_QUALITY;
     camera->transport = VSTREAM_TRANSPORT_TCP;
     camera->still_ms = VSTREAM_STILL_MS;
+    camera->kafka_keyframe = 1;
 }
 
 
@@ -95,7 +102,7 @@ vstream_camera_option_set(vstream_camera_t *camera, vstream_slice_t name,
         vstream_camera_name_set,      vstream_camera_fps_set,
         vstream_camera_width_set,     vstream_camera_quality_set,
         vstream_camera_transport_set, vstream_camera_still_set,
-        vstream_camera_substream_set,
+        vstream_camera_substream_set, vstream_camera_kafka_fps_set,
     };
 
     const vstream_camera_option_t *o;
@@ -290,6 +297,33 @@ vstream_camera_substream_set(vstream_camera_t *camera, vstream_slice_t value)
 
 
 static int
+vstream_camera_kafka_fps_set(vstream_camera_t *camera, vstream_slice_t value)
+{
+    uint64_t milli = 0;
+
+    if (vstream_camera_slice_equals(value, "keyframe")) {
+        camera->kafka_fps_milli = 0;
+        camera->kafka_keyframe = 1;
+        return VSTREAM_OK;
+    }
+
+    if (!vstream_camera_slice_equals(value, "0")
+        && (vstream_number_milli_read(value, VSTREAM_CAMERA_FPS_MILLI_MAX,
+                                      &milli)
+                != VSTREAM_OK
+            || milli < VSTREAM_CAMERA_FPS_MILLI_MIN))
+    {
+        return VSTREAM_ERROR;
+    }
+
+    camera->kafka_fps_milli = (uint32_t) milli;
+    camera->kafka_keyframe = 0;
+
+    return VSTREAM_OK;
+}
+
+
+static int
 vstream_camera_slice_equals(vstream_slice_t slice, const char *text)
 {
     return slice.length == strlen(text)
@@ -335,6 +369,10 @@ vstream_camera_json_write(vstream_writer_t *w, const vstream_camera_t *camera)
 
     if (camera->substream.length > 0) {
         vstream_camera_pair_write(w, "substream", camera->substream);
+    }
+
+    if (!camera->kafka_keyframe) {
+        vstream_camera_milli_write(w, "kafka_fps", camera->kafka_fps_milli);
     }
 
     vstream_writer_text(w, "}");

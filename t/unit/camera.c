@@ -33,6 +33,8 @@ defaults(void **state)
     assert_int_equal(camera.transport, VSTREAM_TRANSPORT_TCP);
     assert_int_equal(camera.still_ms, 1000);
     assert_int_equal(camera.still_is_set, 0);
+    assert_int_equal(camera.kafka_fps_milli, 0);
+    assert_int_equal(camera.kafka_keyframe, 1);
     assert_int_equal(camera.quality_is_set, 0);
     assert_int_equal(camera.substream.length, 0);
 }
@@ -98,6 +100,14 @@ options(void **state)
           ",\"substream\":\"rtsp://${SUB}@cam/2\"" },
         { "substream", "test:", VSTREAM_OK, ",\"substream\":\"test:\"" },
         { "substream", "", VSTREAM_ERROR, NULL },
+        { "kafka_fps", "keyframe", VSTREAM_OK, "" },
+        { "kafka_fps", "0", VSTREAM_OK, ",\"kafka_fps\":\"0\"" },
+        { "kafka_fps", "0.01", VSTREAM_OK, ",\"kafka_fps\":\"0.01\"" },
+        { "kafka_fps", "120", VSTREAM_OK, ",\"kafka_fps\":\"120\"" },
+        { "kafka_fps", "0.009", VSTREAM_ERROR, NULL },
+        { "kafka_fps", "120.001", VSTREAM_ERROR, NULL },
+        { "kafka_fps", "off", VSTREAM_ERROR, NULL },
+        { "kafka_fps", "", VSTREAM_ERROR, NULL },
         { "substream", "off", VSTREAM_ERROR, NULL },
         { "substream", "rtsp://admin:secret@cam/2", VSTREAM_ERROR, NULL },
         { "substream", "rtsp://cam/${PATH}", VSTREAM_ERROR, NULL },
@@ -287,10 +297,11 @@ json(void **state)
         "{\"source\":\"rtsp://${A}@cam/?a=1\\u0026b=2\","
         "\"origin\":\"nginx\",\"name\":\"Yard\",\"fps\":\"12.5\","
         "\"width\":\"640\",\"quality\":\"70\",\"still\":\"0.5\","
-        "\"substream\":\"rtsp://${A}@cam/2\"}";
+        "\"substream\":\"rtsp://${A}@cam/2\",\"kafka_fps\":\"2.5\"}";
     static const char *const set[][2] = {
         { "substream", "rtsp://${A}@cam/2" },
         { "still", "0.5" },
+        { "kafka_fps", "2.5" },
         { "name", "Yard" },
         { "quality", "70" },
         { "fps", "12.50" },
@@ -350,7 +361,7 @@ table(void **state)
         count++;
     }
 
-    assert_int_equal(count, 7);
+    assert_int_equal(count, 8);
 }
 
 

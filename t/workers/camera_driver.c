@@ -221,14 +221,16 @@ driver_frame(driver_t *d, const vsw_link_message_t *m)
     memcpy(&head, m->payload, sizeof(head));
     d->frames++;
 
-    printf("FRAME n=%u live=%d still=%d small=%d stand_in=%d size=%ux%u "
-           "bytes=%zu age_us=%lld t=%lld\n",
-           d->frames, (head.flags & VSW_FRAME_LIVE) != 0,
-           (head.flags & VSW_FRAME_STILL) != 0,
-           (head.flags & VSW_FRAME_SMALL) != 0,
-           (head.flags & VSW_FRAME_STAND_IN) != 0, head.width, head.height,
-           length, (long long) (driver_now_us(CLOCK_REALTIME) - head.t_unix_us),
-           (long long) head.t_unix_us);
+    printf(
+        "FRAME n=%u live=%d still=%d kafka=%d small=%d stand_in=%d size=%ux%u "
+        "bytes=%zu age_us=%lld t=%lld\n",
+        d->frames, (head.flags & VSW_FRAME_LIVE) != 0,
+        (head.flags & VSW_FRAME_STILL) != 0,
+        (head.flags & VSW_FRAME_KAFKA) != 0,
+        (head.flags & VSW_FRAME_SMALL) != 0,
+        (head.flags & VSW_FRAME_STAND_IN) != 0, head.width, head.height, length,
+        (long long) (driver_now_us(CLOCK_REALTIME) - head.t_unix_us),
+        (long long) head.t_unix_us);
 
     if (d->folder != NULL) {
         driver_frame_write(d, &head, m->payload + sizeof(head), length);

@@ -63,6 +63,40 @@ subtest 'stills more often than keyframes' => sub {
     cmp_ok $ages[-1], '<', 1500000, 'and they are fresh';
 };
 
+subtest 'frames for Kafka' => sub {
+    my $camera = play(clip('plain.mp4'), seconds => 4, watch => 2,
+        configure => { kafka_keyframe => 'true' });
+    my @kafka = grep { $_->{kafka} } $camera->frames;
+
+    cmp_ok abs($camera->unwatched - 2), '<=', 1,
+        'keyframe: nothing more is decoded';
+    is scalar(grep { !$_->{kafka} } $camera->unwatched), 0, 'and all are sent';
+    cmp_ok abs(@kafka - 4), '<=', 1, 'watched, still one a second';
+    is scalar(grep { !$_->{live} && !$_->{still} } @kafka), 0,
+        'of those made anyway';
+
+    $camera = play(clip('rare.mp4'), seconds => 3,
+        configure => { kafka_fps_milli => 5000 });
+    @kafka = grep { $_->{kafka} } $camera->frames;
+    cmp_ok abs(@kafka - 15), '<=', 3, 'a rate is kept to: ' . @kafka;
+    cmp_ok scalar($camera->stills), '<=', 4, 'and stills are as they were';
+
+    $camera = play(clip('rare.mp4'), seconds => 2,
+        configure => { kafka_fps_milli => 20000, still_ms => 0 });
+    @kafka = grep { $_->{kafka} } $camera->frames;
+    cmp_ok abs(@kafka - 40), '<=', 6, 'up to every frame: ' . @kafka;
+    is scalar($camera->stills), 0, 'with still=off too';
+
+    $camera = play(clip('plain.mp4'), seconds => 4,
+        configure => { kafka_fps_milli => 500, still_ms => 0 });
+    @kafka = grep { $_->{kafka} } $camera->frames;
+    cmp_ok abs(@kafka - 2), '<=', 1, 'slower than keyframes: ' . @kafka;
+    is scalar($camera->frames), scalar(@kafka), 'and only those are decoded';
+
+    $camera = play(clip('plain.mp4'), seconds => 1.2);
+    is scalar(grep { $_->{kafka} } $camera->frames), 0, 'none without Kafka';
+};
+
 subtest 'a first viewer between rare keyframes' => sub {
     my $camera = play(clip('rare.mp4'), seconds => 3, watch => 1.7);
     my ($watched) = $camera->events('WATCHED');

@@ -274,6 +274,12 @@ vsw_configuration_write(vstream_writer_t *w, const char *id,
     vsw_configuration_number(w, "still_ms", camera->still_ms);
     vsw_configuration_bool(w, "still_is_set", camera->still_is_set);
     vsw_configuration_bool(w, "quality_is_set", camera->quality_is_set);
+
+    if (vsw_kafka_section_sends(&config->kafka)) {
+        vsw_configuration_number(w, "kafka_fps_milli", camera->kafka_fps_milli);
+        vsw_configuration_bool(w, "kafka_keyframe", camera->kafka_keyframe);
+    }
+
     vsw_configuration_number(w, "connect_timeout_ms",
                              config->limits.connect_timeout_ms);
     vsw_configuration_list(w, "allow", config->sources.allow,

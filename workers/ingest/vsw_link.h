@@ -39,6 +39,7 @@ typedef enum {
      *  "connect_timeout_ms":5000,"allow":["127.0.0.0/8",...],
      *  "file_roots":["/srv/video"],"listen":["0.0.0.0:9000",...],
      *  "devices":["/dev/video0",...],"ca_file":"/etc/ssl/cameras.pem",
+     *  "kafka_fps_milli":0,"kafka_keyframe":true,
      *  "max_frame_bytes":8388608,"max_pixels":33177600}
      * `url` has its credentials filled in, percent-encoded; so has
      * `substream`, which stands there where the camera has one.  `secrets` are
@@ -90,6 +91,7 @@ typedef enum {
 
 #define VSW_FRAME_LIVE     0x1  /* push it to whoever watches its rendition */
 #define VSW_FRAME_STILL    0x2  /* keep it as the newest still */
+#define VSW_FRAME_KAFKA    0x4  /* produce it to Kafka */
 #define VSW_FRAME_SMALL    0x8  /* of the substream: its rendition is small */
 #define VSW_FRAME_STAND_IN 0x10 /* of main: push it to those of small, too */
 

@@ -123,23 +123,25 @@ vsw_camera_lists_read(vsw_camera_config_t *config, const json_t *json)
 static int
 vsw_camera_config_unpack(vsw_camera_config_t *config, json_error_t *error)
 {
-    int        still_is_set = 0, quality_is_set = 0;
+    int        still_is_set = 0, quality_is_set = 0, kafka_keyframe = 0;
     json_int_t fps_milli = 0, width = 0, quality = 80, still_ms = 0;
     json_int_t timeout_ms = 5000, max_frame_bytes = VSTREAM_FRAME_BYTES_MAX;
-    json_int_t max_pixels = VSTREAM_FRAME_PIXELS_MAX;
+    json_int_t max_pixels = VSTREAM_FRAME_PIXELS_MAX, kafka_fps_milli = 0;
 
     config->transport = "tcp";
 
     if (json_unpack_ex(config->json, error, 0,
                        "{s:s, s:s, s?s, s?s, s?I, s?I, s?I, s?I, s?b, s?b,"
-                       " s?I, s?I, s?I}",
+                       " s?I, s?I, s?I, s?I, s?b}",
                        "id", &config->id, "url", &config->url, "transport",
                        &config->transport, "ca_file", &config->ca_file,
                        "fps_milli", &fps_milli, "width", &width, "quality",
                        &quality, "still_ms", &still_ms, "still_is_set",
                        &still_is_set, "quality_is_set", &quality_is_set,
                        "connect_timeout_ms", &timeout_ms, "max_frame_bytes",
-                       &max_frame_bytes, "max_pixels", &max_pixels)
+                       &max_frame_bytes, "max_pixels", &max_pixels,
+                       "kafka_fps_milli", &kafka_fps_milli, "kafka_keyframe",
+                       &kafka_keyframe)
         != 0)
     {
         return VSTREAM_ERROR;
@@ -152,6 +154,8 @@ vsw_camera_config_unpack(vsw_camera_config_t *config, json_error_t *error)
                                       : (uint32_t) quality;
     config->still_ms = (uint32_t) still_ms;
     config->still_is_set = still_is_set != 0;
+    config->kafka_fps_milli = (uint32_t) kafka_fps_milli;
+    config->kafka_keyframe = kafka_keyframe != 0;
     config->quality_is_set = quality_is_set != 0;
     config->connect_timeout_us = (int64_t) timeout_ms * 1000;
     config->max_frame_bytes = (size_t) max_frame_bytes;

@@ -37,6 +37,8 @@ typedef struct {
     uint32_t quality;
     uint32_t still_ms; /* 0: no stills while nobody watches */
     bool     still_is_set;
+    uint32_t kafka_fps_milli; /* 0: no promise */
+    bool     kafka_keyframe;  /* Kafka gets of what is decoded anyway */
     bool     quality_is_set;
     int64_t  connect_timeout_us;
     size_t   max_frame_bytes;

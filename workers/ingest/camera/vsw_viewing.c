@@ -20,6 +20,12 @@
 /* Stills further apart than this are worth giving memory back between. */
 #define VSW_REST_US 500000
 
+/* Without a rate of its own, Kafka gets no more than this. */
+#define VSW_KAFKA_US 1000000
+
+/* Faster than this, Kafka needs more than keyframes, wherever they are. */
+#define VSW_KAFKA_UNITS_MILLI 2000
+
 #define VSW_NEVER_US INT64_MAX
 
 
@@ -49,7 +55,7 @@ struct vsw_viewing_s {
     uint32_t                   watched;
     bool                       is_passed_through; /* JPEGs as they came */
     bool                       is_attached;
-    bool                       stills_need_units; /* keyframes are too rare */
+    bool                       rates_need_units; /* keyframes are too rare */
     bool                       is_catching_up;
     uint64_t                   shown_key; /* keyframes up to it are old */
     uint64_t                   sent;      /* newest serial ever sent */
@@ -57,6 +63,7 @@ struct vsw_viewing_s {
     int64_t                    shown_us;
     vsw_pace_t                 live;
     vsw_pace_t                 still;
+    vsw_pace_t                 kafka;
     vsw_viewing_counts_t       counts;
 };
 
@@ -92,6 +99,11 @@ vsw_viewing_paces_set(vsw_viewing_t *v)
 
     v->still.interval_us =
         (int64_t) (still_ms > 0 ? still_ms : VSTREAM_STILL_MS) * 1000;
+
+    v->kafka.interval_us = v->config->kafka_fps_milli > 0
+                               ? 1000000000 / v->config->kafka_fps_milli
+                               : VSW_KAFKA_US;
+    v->kafka.slack_us = v->kafka.interval_us / 4;
 }
 
 
@@ -259,6 +271,14 @@ vsw_viewing_flags(const vsw_viewing_t *v, int64_t now_us)
         flags |= VSW_FRAME_STILL;
     }
 
+    /* a rate is a promise; without one Kafka gets what others have caused */
+    if ((v->config->kafka_fps_milli > 0
+         || (v->config->kafka_keyframe && flags != 0))
+        && vsw_pace_is_due(&v->kafka, now_us))
+    {
+        flags |= VSW_FRAME_KAFKA;
+    }
+
     return flags;
 }
 
@@ -307,6 +327,10 @@ vsw_viewing_send(vsw_viewing_t *v, uint32_t flags, const vsw_unit_t *unit,
 
     if (flags & VSW_FRAME_STILL) {
         vsw_pace_advance(&v->still, now_us);
+    }
+
+    if (flags & VSW_FRAME_KAFKA) {
+        vsw_pace_advance(&v->kafka, now_us);
     }
 
     v->shown_us = now_us;
@@ -693,22 +717,38 @@ vsw_viewing_rest(vsw_viewing_t *v)
 }
 
 
-/* Detached: a still from the newest keyframe, once one is due. */
+/* Detached: from when on the next keyframe is wanted. */
+static int64_t
+vsw_viewing_keyframe_due_us(const vsw_viewing_t *v)
+{
+    int64_t kafka_us = v->kafka.due_us - v->kafka.slack_us;
+    int64_t due_us = VSW_NEVER_US;
+
+    if (v->config->still_ms > 0) {
+        due_us = v->still.due_us;
+    }
+
+    if (v->config->kafka_fps_milli > 0 && kafka_us < due_us) {
+        due_us = kafka_us;
+    }
+
+    return due_us;
+}
+
+
+/* Detached: a picture from the newest keyframe, once one is due. */
 static int
-vsw_viewing_still(vsw_viewing_t *v, int64_t *due_us, vsw_failure_t *failure)
+vsw_viewing_keyframe(vsw_viewing_t *v, int64_t *due_us, vsw_failure_t *failure)
 {
     int        rc;
     vsw_unit_t unit;
 
-    if (v->config->still_ms == 0) {
+    *due_us = vsw_viewing_keyframe_due_us(v);
+    if (*due_us > av_gettime_relative()) {
         return VSTREAM_AGAIN;
     }
 
-    if (!vsw_pace_is_due(&v->still, av_gettime_relative())) {
-        *due_us = v->still.due_us;
-        return VSTREAM_AGAIN;
-    }
-
+    *due_us = VSW_NEVER_US;
     rc = vsw_unit_ring_keyframe(v->ring, v->shown_key, v->packet, &unit);
     if (rc != VSTREAM_OK) {
         return rc;
@@ -756,21 +796,29 @@ vsw_viewing_first_look(vsw_viewing_t *v, vsw_failure_t *failure)
 }
 
 
-/* Do stills as often as they were asked for need more than keyframes? */
+/* Do pictures as often as they were asked for need more than keyframes? */
 static bool
 vsw_viewing_keyframes_are_rare(const vsw_viewing_t *v)
 {
-    int64_t    still_us = (int64_t) v->config->still_ms * 1000;
+    int64_t    wanted_us = VSW_NEVER_US;
     vsw_unit_t key, newest;
 
-    if (!v->config->still_is_set || still_us == 0) {
+    if (v->config->still_is_set && v->config->still_ms > 0) {
+        wanted_us = v->still.interval_us;
+    }
+
+    if (v->config->kafka_fps_milli > 0 && v->kafka.interval_us < wanted_us) {
+        wanted_us = v->kafka.interval_us;
+    }
+
+    if (wanted_us == VSW_NEVER_US) {
         return false;
     }
 
     vsw_unit_ring_newest_key(v->ring, &key);
     vsw_unit_ring_newest(v->ring, &newest);
 
-    return key.serial > 0 && newest.t_us - key.t_us > still_us + still_us / 4;
+    return key.serial > 0 && newest.t_us - key.t_us > wanted_us + wanted_us / 4;
 }
 
 
@@ -809,11 +857,12 @@ vsw_viewing_attach_as_needed(vsw_viewing_t *v)
 {
     bool is_needed;
 
-    if (!v->stills_need_units) {
-        v->stills_need_units = vsw_viewing_keyframes_are_rare(v);
+    if (!v->rates_need_units) {
+        v->rates_need_units = v->config->kafka_fps_milli > VSW_KAFKA_UNITS_MILLI
+                              || vsw_viewing_keyframes_are_rare(v);
     }
 
-    is_needed = v->watched > 0 || v->stills_need_units;
+    is_needed = v->watched > 0 || v->rates_need_units;
 
     if (is_needed && !v->is_attached) {
         vsw_viewing_attach(v);
@@ -844,11 +893,11 @@ vsw_viewing_work(vsw_viewing_t *viewing, int64_t *due_us,
         return vsw_viewing_take(viewing, failure);
     }
 
-    if (viewing->config->still_ms == 0
+    if (vsw_viewing_keyframe_due_us(viewing) == VSW_NEVER_US
         && vsw_viewing_first_look(viewing, failure) != VSTREAM_OK)
     {
         return VSTREAM_ERROR;
     }
 
-    return vsw_viewing_still(viewing, due_us, failure);
+    return vsw_viewing_keyframe(viewing, due_us, failure);
 }

@@ -3,7 +3,7 @@
  * somebody needs, encodes, and hands frames to the link.
  *
  * Detached (nobody watches), only keyframes are decoded, each by itself, for
- * stills.  Attached, every unit is: first those kept since the last keyframe,
+ * stills and for Kafka.  Attached, every unit is: first those kept since the last keyframe,
  * of which only the newest picture is shown, then each as it comes.
  */
 
