@@ -7,6 +7,7 @@ SANITIZE ?=
 B        ?= build$(if $(SANITIZE),/asan,)
 PORT     ?= 8080
 RUN_DIR  ?= build/run
+KAFKA    ?= on
 
 CC       ?= cc
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -169,7 +170,7 @@ fuzz: $(FUZZ_BIN)
 .PHONY: unit lint format fuzz
 
 # The local stack and the whole suite; conf/local/run says what it does.
-LOCAL := PORT="$(PORT)" RUN_DIR="$(RUN_DIR)" B="$(B)" \
+LOCAL := PORT="$(PORT)" RUN_DIR="$(RUN_DIR)" KAFKA="$(KAFKA)" B="$(B)" \
          SANITIZE="$(SANITIZE)" conf/local/run
 TESTS  = $(filter-out %/print_script,$(UNIT_BIN)) $(sort $(wildcard \
              t/unit/*.t t/unit/*.t.mjs t/lint/*.t t/http/*.t t/workers/*.t \
@@ -228,7 +229,8 @@ install: all
 
 help:
 	@echo 'make run         installs, builds and runs the demo: http://127.0.0.1:$(PORT)/'
-	@echo '                 PORT=8080 and RUN_DIR=build/run tell two runs apart'
+	@echo '                 PORT=8080 and RUN_DIR=build/run tell two runs apart;'
+	@echo '                 KAFKA=off starts none, KAFKA=host:port uses that one'
 	@echo 'make stop        ends it'
 	@echo 'make status      what runs, and how the cameras are'
 	@echo 'make check       the whole test suite, with all that it needs'
@@ -240,6 +242,7 @@ help:
 	@echo 'make format      writes the typography of .clang-format'
 	@echo 'make fuzz        fuzzes the parsers, MINUTES=10 each'
 	@echo 'make packages    installs what the above need of Debian'
+	@echo 'make kafka       fetches Apache Kafka, for the demo and the tests'
 	@echo 'make install     module, vstream-ingest, page, examples; DESTDIR='
 	@echo 'make clean       removes build/'
 

@@ -131,18 +131,26 @@ cameras_join() {
 
 # In the background, on the first run: what the other cameras need.
 cameras_prepare() {
-    trap 'step_stop; exit 0' TERM
-    CLEAR=''
+    local rc=0
 
     # shellcheck disable=SC2086
-    packages_need "Debian packages for the cameras" $PACKAGES_CAMERAS
-    step "building the cameras" "$RUN_DIR/logs/build.log" build cameras ||
-        die "the cameras were not built; why is in $RUN_DIR/logs/build.log"
+    packages_try "Debian packages for the cameras" $PACKAGES_CAMERAS || {
+        regret "$REFUSAL"
+        return 1
+    }
+    step "building the cameras" "$RUN_DIR/logs/build.log" build cameras || {
+        regret "the cameras were not built; why is in $RUN_DIR/logs/build.log"
+        return 1
+    }
 
     STEP_DETAIL=cameras_detail
-    step "the cameras' pictures" "$RUN_DIR/logs/media.log" media_make_all ||
-        die "some demo cameras have no pictures; why is in \
+    step "the cameras' pictures" "$RUN_DIR/logs/media.log" media_make_all || {
+        regret "some demo cameras have no pictures; why is in \
 $RUN_DIR/logs/media.log"
+        rc=1
+    }
+    STEP_DETAIL=
+    return $rc
 }
 
 

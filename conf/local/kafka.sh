@@ -1,8 +1,10 @@
-# Apache Kafka: its jars, fetched once by Maven into build/kafka/lib, for the
-# demo and the tests alike.
+# Apache Kafka: its jars, fetched once by Maven into build/kafka/lib for the
+# demo and the tests alike, and the broker of a run.  It starts when pictures
+# move already: nothing that people watch waits for Java.
 
 KAFKA_LIB=$ROOT/build/kafka/lib
 KAFKA_POM=$ROOT/conf/local/kafka/pom.xml
+KAFKA_STATE='' # then starting, then running
 
 
 # Whether the jars are there, and those that pom.xml names now.
@@ -58,4 +60,94 @@ kafka_make() {
     mkdir -p "${log%/*}"
     echo "fetching Apache Kafka"
     kafka_fetch > "$log" 2>&1 || die "$(kafka_refusal "$log")"
+}
+
+
+# Whether nothing has to be fetched before it can start; or need not start.
+kafka_is_ready() {
+    [ "$KAFKA" != on ] ||
+        { kafka_is_fetched && command -v java > /dev/null; }
+}
+
+
+# In the background, on the first run.
+kafka_prepare() {
+    local log=$RUN_DIR/logs/kafka-fetch.log
+
+    # shellcheck disable=SC2086
+    packages_try "Debian packages for Kafka" $PACKAGES_KAFKA || {
+        regret "$REFUSAL"
+        return 1
+    }
+    step "fetching Apache Kafka" "$log" kafka_fetch || {
+        regret "$(kafka_refusal "$log")"
+        return 1
+    }
+}
+
+
+# Its address, which ingest knows from the beginning, and its configuration.
+kafka_configure() {
+    case $KAFKA in
+        off)
+            KAFKA_ADDRESS=''
+            ;;
+        on)
+            KAFKA_ADDRESS=127.0.0.1:$(port_free 6)
+            mkdir -p "$RUN_DIR/kafka"
+            local -A WORDS=([KAFKA_ADDRESS]=$KAFKA_ADDRESS
+                [CONTROLLER]=127.0.0.1:$(port_free 7) [RUN_DIR]=$RUN_DIR)
+            stack_render "$ROOT/conf/local/kafka/server.properties" \
+                "$RUN_DIR/kafka/server.properties"
+            ;;
+        *)
+            KAFKA_ADDRESS=$KAFKA
+            ;;
+    esac
+    echo "$KAFKA_ADDRESS" > "$RUN_DIR/kafka.address"
+}
+
+
+# What ingest's configuration says of it.
+kafka_section() {
+    [ -n "$KAFKA_ADDRESS" ] || return 0
+    cat << END
+kafka:
+  brokers:
+    - '$KAFKA_ADDRESS'
+END
+}
+
+
+# What people watch goes before it.
+start_kafka() {
+    KAFKA_STATE=starting
+    process_start kafka nice -n 5 "$ROOT/conf/local/kafka/broker" \
+        "$RUN_DIR/kafka"
+}
+
+
+# Starts it once it can be, and says when it answers.
+kafka_join() {
+    [ -n "$KAFKA_ADDRESS" ] && [ "$KAFKA_STATE" != running ] || return 0
+
+    if [ "$KAFKA" = on ] && [ -z "$KAFKA_STATE" ]; then
+        ! kafka_is_ready || start_kafka
+        return
+    fi
+    kafka_answers || return 0
+
+    KAFKA_STATE=running
+    printf '%skafka is running at %s%s\n' "$BOLD" "$KAFKA_ADDRESS" "$PLAIN"
+}
+
+
+# Whether it answers the first question of every client: which versions of
+# which requests it knows (ApiVersions, key 18).
+kafka_answers() {
+    timeout 1 bash -c '
+        exec 3<> "/dev/tcp/$1/$2" || exit
+        printf "\0\0\0\12\0\22\0\0\0\0\0\1\377\377" >&3
+        [ "$(head -c 8 <&3 | wc -c)" = 8 ]' - \
+        "${KAFKA_ADDRESS%:*}" "${KAFKA_ADDRESS##*:}" 2> /dev/null
 }

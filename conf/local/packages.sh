@@ -94,11 +94,17 @@ packages_refusal() {
 
 # packages_need TEXT PACKAGE...: installs what is missing, or dies.
 packages_need() {
+    packages_try "$@" || die "$REFUSAL"
+}
+
+
+# The same, but says in REFUSAL why it fails.
+packages_try() {
     local text=$1 log="$RUN_DIR/logs/packages.log"
     shift
 
-    command -v apt-get > /dev/null ||
-        die "no apt-get here: vstream is made for Debian 12"
+    REFUSAL="no apt-get here: vstream is made for Debian 12"
+    command -v apt-get > /dev/null || return
 
     MISSING=$(packages_missing "$@" | tr '\n' ' ')
     MISSING=${MISSING% }
@@ -107,13 +113,16 @@ packages_need() {
         return
     fi
 
-    packages_may_install ||
-        die "Debian packages are missing, and to install them takes root or \
+    REFUSAL="Debian packages are missing, and to install them takes root or \
 sudo: apt-get install --no-install-recommends $MISSING"
+    packages_may_install || return
 
     STEP_DETAIL=packages_detail
     # shellcheck disable=SC2086
-    step "$text" "$log" packages_install $MISSING ||
-        die "$(packages_refusal "$log")"
+    step "$text" "$log" packages_install $MISSING || {
+        REFUSAL=$(packages_refusal "$log")
+        STEP_DETAIL=
+        return 1
+    }
     STEP_DETAIL=
 }

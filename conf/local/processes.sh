@@ -3,7 +3,7 @@
 # together with the time at which it started (so that no other process is ever
 # ended in its place).
 
-STOP_ORDER="nginx ingest-a ingest-b street portraits mjpeg redis"
+STOP_ORDER="nginx ingest-a ingest-b kafka street portraits mjpeg redis"
 
 
 # When process $1 started, in the kernel's ticks; nothing if it has ended.

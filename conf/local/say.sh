@@ -19,8 +19,14 @@ say() {
 }
 
 
-die() {
+# One thing that cannot be done.
+regret() {
     printf '%s%svstream: %s%s\n' "$CLEAR" "$RED" "$1" "$PLAIN" >&2
+}
+
+
+die() {
+    regret "$1"
     exit "${2:-1}"
 }
 

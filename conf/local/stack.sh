@@ -23,12 +23,14 @@ stack_configure() {
     PORT_STREET=$(port_free 1)
     PORT_PORTRAITS=$(port_free 2)
     PORT_MJPEG=$(port_free 3)
+    kafka_configure
 
     declare -gA WORDS=(
         [ROOT]=$ROOT [RUN_DIR]=$RUN_DIR [PORT]=$PORT
         [CONF]=$ROOT/conf [HTML]=$ROOT/html [MEDIA]=$MEDIA
         [MODULE]=$BUILD/ngx_vstream_module.so
         [REDIS]=unix:$socket [REDIS_SOCKET]=$socket [REDIS_PORT]=0
+        [KAFKA]=$(kafka_section)
     )
 
     if [ ${#socket} -gt $SOCKET_MAX ]; then
@@ -179,7 +181,7 @@ stack_refusal() {
 stack_follow() {
     local line who=run
 
-    tail --pid=$$ -n 0 -F "$RUN_DIR"/logs/{error,ingest-a,ingest-b,redis}.log \
+    tail --pid=$$ -n 0 -F "$RUN_DIR"/logs/{error,ingest-a,ingest-b,redis,kafka}.log \
         2> /dev/null |
         while read -r line; do
             case $line in
@@ -201,6 +203,9 @@ stack_line() {
         redis)
             [[ $2 != *' # '* ]] || say redis "${2#* # }"
             ;;
+        kafka)
+            [[ ! $2 =~ ^[0-9:.]+\ (ERROR|FATAL)\  ]] || say kafka "${2#* }"
+            ;;
         *)
             say "$1" "${2#??:??:??.??? }"
             ;;
@@ -209,14 +214,13 @@ stack_line() {
 
 
 # Stands by: starts what has died, lets the cameras join that have become
-# ready.
+# ready, and Kafka.
 stack_watch() {
     local name rc
     local -A deaths=()
 
     while :; do
-        sleep 0.5 &
-        wait $!
+        { sleep 0.5 & wait $!; } 2> /dev/null # bash names who was killed
 
         for name in $STOP_ORDER; do
             [ -e "$RUN_DIR/pids/$name" ] || continue
@@ -230,6 +234,7 @@ stack_watch() {
             say cameras "now:$JOINED"
             kill -HUP "$(process_pid nginx)"
         fi
+        kafka_join
     done
 }
 

@@ -87,7 +87,18 @@ sub refusal {
 
 
 sub pid_of {
-    return (split ' ', slurp("$dir/run/pids/$_[0]"))[0];
+    my ($name, $folder) = @_;
+
+    $folder //= "$dir/run";
+    return (split ' ', slurp("$folder/pids/$name"))[0];
+}
+
+
+# Whether a broker of Kafka answers there.
+sub kafka_answers {
+    my ($address) = @_;
+
+    return system("timeout 5 kcat -b $address -L -m 2 > /dev/null 2>&1") == 0;
 }
 
 
@@ -106,6 +117,17 @@ is($?, 0, 'status finds it');
 like($status, qr/^nginx +pid \d+$/m, 'with its processes');
 like($status, qr/^pattern +\w+/m, 'and its cameras');
 
+ok(run_says("$dir/run.log", qr/^kafka is running at 127\.0\.0\.1:\d+$/m, 120),
+    'then it says where Kafka is');
+
+my ($kafka) = slurp("$dir/run.log") =~ /^kafka is running at (\S+)$/m;
+
+ok(kafka_answers($kafka), 'and there it is');
+like(slurp("$dir/run.log"),
+    qr/^vstream is running.*^kafka is running/ms, 'after the first picture');
+like(`PORT=$port RUN_DIR=$dir/run $root/conf/local/run status`,
+    qr/^kafka +pid \d+$/m, 'status shows it');
+
 like(refusal(%env), qr/^vstream: it runs already in \Q$dir\E.*\n\z/,
     'a second run is refused in one sentence');
 like(refusal(%env, RUN_DIR => "$dir/other"),
@@ -113,6 +135,33 @@ like(refusal(%env, RUN_DIR => "$dir/other"),
     'so is a port that is taken');
 like(refusal(%env, PORT => 'http'), qr/^vstream: PORT=http is no port.*\n\z/,
     'and one that is none');
+like(refusal(%env, KAFKA => 'x:y'), qr/^vstream: KAFKA=x:y is none.*\n\z/,
+    'and a Kafka that is none');
+
+for my $other ($kafka, 'off') {
+    my $other_port = port_free();
+    my %other = (%env, PORT => $other_port, RUN_DIR => "$dir/other",
+        KAFKA => $other);
+    my $log = "$dir/other-" . ($other eq 'off' ? 'off' : 'on') . '.log';
+    my $pid = run_start($log, %other);
+
+    ok(run_says($log, qr/^vstream is running/m, 120), "KAFKA=$other: it runs");
+    ok(run_says($log, qr/^kafka is running at \Q$kafka\E$/m, 20),
+        'and uses that one') if $other ne 'off';
+    sleep 1;
+    is(pid_of('kafka', "$dir/other"), undef, 'and starts none');
+    is(system("RUN_DIR=$dir/other $root/conf/local/run stop > /dev/null"), 0,
+        'it stops');
+    is(run_end($pid, 5), 0, 'and has ended');
+    unlike(slurp($log), qr/^kafka is running/m, 'no word of Kafka')
+        if $other eq 'off';
+}
+
+kill 'KILL', pid_of('kafka');
+ok(run_says("$dir/run.log", qr/kafka +was killed by SIGKILL/, 10),
+    'it says that Kafka has died');
+ok(run_says("$dir/run.log", qr/(?:^kafka is running.*){2}/ms, 60),
+    'and starts it again');
 
 for my $name (qw(nginx ingest-a redis)) {
     my $before = pid_of($name);
@@ -130,7 +179,7 @@ for my $name (qw(nginx ingest-a redis)) {
     ok($after, 'starts it again, and there are pictures again');
 }
 
-my @pids = map { pid_of($_) } qw(run redis ingest-a ingest-b nginx);
+my @pids = map { pid_of($_) } qw(run redis ingest-a ingest-b nginx kafka);
 
 is(system("RUN_DIR=$dir/run $root/conf/local/run stop > $dir/stop.log"), 0,
     'stop ends it');

@@ -133,7 +133,7 @@ export class Stack {
             MODULE: join(BUILD, 'ngx_vstream_module.so'),
             REDIS: `unix:${dir}/redis.sock`,
             REDIS_SOCKET: join(dir, 'redis.sock'), REDIS_PORT: 0,
-            REPLICA: 'e2e', INGEST_PORT: this.#port + 1,
+            REPLICA: 'e2e', INGEST_PORT: this.#port + 1, KAFKA: '',
         };
 
         for (const folder of ['logs', 'pids', 'credentials', 'ready', 'data',

@@ -288,7 +288,7 @@ sub complaints ($self) {
 
 # Settings are those of a topic, by Kafka's names ('max.message.bytes').
 sub create_topic ($self, $topic, $partitions = 1, %settings) {
-    _quietly("$top/conf/local/kafka/create-topic", $self->address, $topic,
+    _quietly("$top/t/clients/kafka_topic", $self->address, $topic,
         $partitions, map { "$_=$settings{$_}" } sort keys %settings);
     return $self;
 }
