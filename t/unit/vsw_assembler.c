@@ -12,6 +12,12 @@
 #define SLICE "\0\0\0\1\x41slice"
 #define MORE  "more"
 
+/* Slices of which the header says whether they begin a picture. */
+#define FIRST_IDR   "\0\0\0\1\x65\x88"
+#define FIRST_SLICE "\0\0\0\1\x41\x9a"
+#define LATER_SLICE "\0\0\0\1\x41\x7a"
+#define SHORT_SPS   "\0\0\1\x67sps"
+
 /* SEI: five bytes of user data, then a recovery point. */
 #define RECOVERY "\0\0\0\1\x06\x05\x05uuuuu\x06\x01\x80\x80"
 #define USER     "\0\0\0\1\x06\x05\x05\x06\x06\x06\x06\x06\x80"
@@ -183,6 +189,94 @@ test_recovery_points(void **state)
 }
 
 
+/* A clock that stands still: what begins a picture ends the one before. */
+static void
+test_time_stands_still(void **state)
+{
+    vsw_assembler_t *a = vsw_assembler_create(AV_CODEC_ID_H264, 1000);
+
+    (void) state;
+
+    add(a, FIRST_IDR, 7, false);
+    add(a, MORE, 7, false);
+    add(a, LATER_SLICE, 7, false);
+    assert_none(a);
+    add(a, FIRST_SLICE, 7, false);
+    assert_unit(a, FIRST_IDR MORE LATER_SLICE, true);
+    add(a, SPS, 7, false);
+    assert_unit(a, FIRST_SLICE, false);
+    add(a, FIRST_IDR, 7, true);
+    assert_unit(a, SPS FIRST_IDR, true);
+    add(a, FIRST_SLICE, 7, true);
+    assert_unit(a, FIRST_SLICE, false);
+    add(a, FIRST_SLICE, 6, true); /* and one that runs backwards */
+    assert_unit(a, FIRST_SLICE, false);
+    vsw_assembler_destroy(a);
+
+    a = vsw_assembler_create(AV_CODEC_ID_HEVC, 1000);
+    add(a, "\0\0\0\1\x26\1\x80", 7, false);
+    add(a, "\0\0\0\1\x02\1\x7f", 7, false);
+    assert_none(a);
+    add(a, "\0\0\0\1\x02\1\x80", 7, false);
+    assert_unit(a, "\0\0\0\1\x26\1\x80\0\0\0\1\x02\1\x7f", true);
+    vsw_assembler_destroy(a);
+}
+
+
+/* Keyframes without parameter sets get the newest that came in band. */
+static void
+test_sets_in_band(void **state)
+{
+    vsw_assembler_t *a = vsw_assembler_create(AV_CODEC_ID_H264, 1000);
+
+    (void) state;
+
+    add(a, IDR, 0, true);
+    assert_unit(a, IDR, true);
+    add(a, SPS "\0\0\1\x68pps" IDR, 3000, true);
+    assert_unit(a, SPS "\0\0\1\x68pps" IDR, true);
+    add(a, SLICE, 6000, true);
+    assert_unit(a, SLICE, false);
+    add(a, IDR, 9000, true);
+    assert_unit(a, SHORT_SPS "\0\0\1\x68pps" IDR, true);
+    add(a, "\0\0\1\x67new" IDR, 12000, true);
+    assert_unit(a, "\0\0\1\x67new" IDR, true);
+    add(a, IDR, 15000, true);
+    assert_unit(a, "\0\0\1\x67new" IDR, true);
+    vsw_assembler_destroy(a);
+}
+
+
+/* Sets of VSW_SETS_MAX bytes with their start code are kept, not of more. */
+static void
+test_sets_most(void **state)
+{
+    static uint8_t   bytes[4200];
+    vsw_assembler_t *a = vsw_assembler_create(AV_CODEC_ID_H264, 100000);
+    AVPacket        *unit = av_packet_alloc();
+
+    (void) state;
+
+    for (int more = 0; more < 2; more++) {
+        memset(bytes, 'x', sizeof(bytes));
+        memcpy(bytes, "\0\0\1\x67", 4);
+        memcpy(bytes + 4096 + more, "\0\0\1\x65i", 5);
+        assert_int_equal(
+            add_bytes(a, bytes, 4096 + (size_t) more + 5, more * 2, true), 0);
+        assert_true(vsw_assembler_take(a, unit));
+        av_packet_unref(unit);
+
+        add(a, IDR, more * 2 + 1, true);
+        assert_true(vsw_assembler_take(a, unit));
+        assert_int_equal(unit->size, (more ? 0 : 4096) + sizeof(IDR) - 1);
+        av_packet_unref(unit);
+    }
+
+    av_packet_free(&unit);
+    vsw_assembler_destroy(a);
+}
+
+
 static void
 test_h265(void **state)
 {
@@ -334,6 +428,9 @@ main(void)
         cmocka_unit_test(test_wrong_markers),
         cmocka_unit_test(test_two_at_once),
         cmocka_unit_test(test_recovery_points),
+        cmocka_unit_test(test_time_stands_still),
+        cmocka_unit_test(test_sets_in_band),
+        cmocka_unit_test(test_sets_most),
         cmocka_unit_test(test_h265),
         cmocka_unit_test(test_most),
         cmocka_unit_test(test_cut_off),

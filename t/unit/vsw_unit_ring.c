@@ -5,6 +5,7 @@
 
 #include "unit.h"
 
+#include "vstream_schema.h"
 #include "vsw_unit_ring.h"
 
 #define MS 1000
@@ -259,6 +260,48 @@ test_many_units(void **state)
 }
 
 
+/* Each unit says which stream it is of; parameters are of the newest. */
+static void
+test_streams(void **state)
+{
+    uint32_t           number = 7;
+    uint64_t           skipped;
+    vsw_unit_t         unit;
+    AVPacket          *packet = av_packet_alloc();
+    vsw_unit_ring_t   *ring = vsw_unit_ring_create();
+    AVCodecParameters *p = avcodec_parameters_alloc();
+
+    (void) state;
+
+    assert_int_equal(vsw_unit_ring_stream(ring, p, &number), VSTREAM_OK);
+    assert_int_equal(number, 0);
+
+    p->codec_id = AV_CODEC_ID_H264;
+    assert_int_equal(vsw_unit_ring_stream_begin(ring, p), VSTREAM_OK);
+    put(ring, 0, true, 1);
+    p->codec_id = AV_CODEC_ID_HEVC;
+    assert_int_equal(vsw_unit_ring_stream_begin(ring, p), VSTREAM_OK);
+    vsw_unit_ring_attach(ring);
+    put(ring, 1, false, 1);
+
+    for (number = 1; number <= 2; number++) {
+        assert_int_equal(vsw_unit_ring_take(ring, packet, &unit, &skipped),
+                         VSTREAM_OK);
+        assert_int_equal(unit.stream, number);
+        av_packet_unref(packet);
+    }
+
+    p->codec_id = AV_CODEC_ID_NONE;
+    assert_int_equal(vsw_unit_ring_stream(ring, p, &number), VSTREAM_OK);
+    assert_int_equal(number, 2);
+    assert_int_equal(p->codec_id, AV_CODEC_ID_HEVC);
+
+    avcodec_parameters_free(&p);
+    av_packet_free(&packet);
+    vsw_unit_ring_destroy(ring);
+}
+
+
 int
 main(void)
 {
@@ -270,6 +313,7 @@ main(void)
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_taker_goes_on_in_long_group),
         cmocka_unit_test(test_many_units),
+        cmocka_unit_test(test_streams),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,11 @@
  * Pieces of H.264 and H.265 as they come over RTP (NAL units and fragments of
  * them, with start codes) into whole access units.  A unit ends with the
  * packet that carries RTP's marker, or, where a camera sets markers wrongly or
- * not at all, when the time stamp changes.
+ * not at all, when the time stamp changes or what comes begins a picture: time
+ * stamps may stand still, jump or run backwards.
+ *
+ * Parameter sets may change in band.  A keyframe that comes without any gets
+ * the newest of those that came before it.
  */
 
 #ifndef VSW_ASSEMBLER_H

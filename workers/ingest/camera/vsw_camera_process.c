@@ -319,8 +319,7 @@ vsw_camera_report_read(vsw_camera_t *c, int64_t now_us)
 
     if (c->report.state == VSW_READER_STREAMING && !c->is_started) {
         c->is_started = true;
-        return vsw_viewing_start(c->viewing, vsw_reader_parameters(c->reader),
-                                 &c->failure);
+        return vsw_viewing_start(c->viewing, &c->failure);
     }
 
     return VSTREAM_OK;

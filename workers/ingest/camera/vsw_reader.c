@@ -161,13 +161,6 @@ vsw_reader_values(const vsw_reader_t *reader)
 }
 
 
-const AVCodecParameters *
-vsw_reader_parameters(const vsw_reader_t *reader)
-{
-    return reader->source->parameters;
-}
-
-
 void
 vsw_reader_stop(vsw_reader_t *reader, int64_t wait_us)
 {
@@ -224,6 +217,23 @@ vsw_reader_count(vsw_reader_t *reader, const vsw_unit_t *unit, size_t bytes)
 }
 
 
+/* The source has another stream, as it has when it has just been opened. */
+static int
+vsw_reader_stream_begin(vsw_reader_t *reader, vsw_failure_t *failure)
+{
+    if (vsw_unit_ring_stream_begin(reader->ring, reader->source->parameters)
+        != VSTREAM_OK)
+    {
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
+        return VSTREAM_ERROR;
+    }
+
+    reader->source->is_changed = false;
+
+    return VSTREAM_OK;
+}
+
+
 /* Reads until the source fails. */
 static void
 vsw_reader_loop(vsw_reader_t *reader, AVPacket *packet, vsw_failure_t *failure)
@@ -243,6 +253,12 @@ vsw_reader_loop(vsw_reader_t *reader, AVPacket *packet, vsw_failure_t *failure)
                             "than the %zu allowed: lower its resolution or "
                             "bit rate",
                             bytes, reader->config->max_frame_bytes);
+            return;
+        }
+
+        if (reader->source->is_changed
+            && vsw_reader_stream_begin(reader, failure) != VSTREAM_OK)
+        {
             return;
         }
 
@@ -271,7 +287,9 @@ vsw_reader_main(void *data)
     if (packet == NULL) {
         vsw_failure_set_av(&failure, AVERROR(ENOMEM), "the camera");
 
-    } else if (vsw_source_open(reader->source, &failure) == VSTREAM_OK) {
+    } else if (vsw_source_open(reader->source, &failure) == VSTREAM_OK
+               && vsw_reader_stream_begin(reader, &failure) == VSTREAM_OK)
+    {
         vsw_reader_state_set(reader, VSW_READER_STREAMING, &failure);
         vsw_reader_loop(reader, packet, &failure);
     }

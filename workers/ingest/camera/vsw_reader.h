@@ -1,6 +1,6 @@
 /*
- * The reader thread: opens the source, and puts every access unit into the
- * ring.  It never waits for decoding.  The main thread reads its reports and
+ * The reader thread: opens the source, and puts its stream and then every
+ * access unit into the ring.  It never waits for decoding.  The main thread reads its reports and
  * is woken through an eventfd.
  */
 
@@ -49,9 +49,6 @@ void vsw_reader_report(vsw_reader_t *reader, vsw_report_t *report);
 
 /* As vsw_source_values(). */
 vsw_value_box_t *vsw_reader_values(const vsw_reader_t *reader);
-
-/* Of the video stream; valid and constant from STREAMING on. */
-const AVCodecParameters *vsw_reader_parameters(const vsw_reader_t *reader);
 
 /*
  * Ends the thread and closes the source, politely if that takes no longer

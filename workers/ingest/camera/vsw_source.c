@@ -9,6 +9,7 @@
 #include <libavcodec/avcodec.h>
 #include <libavutil/time.h>
 
+#include "vsw_codec_sniff.h"
 #include "vsw_dial.h"
 #include "vsw_media_log.h"
 #include "vsw_source.h"
@@ -20,6 +21,12 @@
 
 /* A camera gets this long to hear that we leave. */
 #define VSW_CLOSE_US 100000
+
+/* So many packets of a new video stream and none of ours: ours is over. */
+#define VSW_OTHERS_MAX 5
+
+/* Larger parameter sets are not taken from a stream. */
+#define VSW_EXTRADATA_MAX 65536
 
 static const char *const vsw_rtsp_options[] = {
     "rtsp_transport",
@@ -161,20 +168,27 @@ vsw_source_deadline_set(vsw_source_t *source, int64_t wait_us)
 }
 
 
-int
-vsw_source_open(vsw_source_t *source, vsw_failure_t *failure)
+static void
+vsw_source_intra_set(vsw_source_t *source)
 {
     const AVCodecDescriptor *codec;
 
+    codec = avcodec_descriptor_get(source->parameters->codec_id);
+    source->is_intra =
+        codec != NULL && (codec->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
+}
+
+
+int
+vsw_source_open(vsw_source_t *source, vsw_failure_t *failure)
+{
     vsw_source_deadline_set(source, source->config->connect_timeout_us);
 
     if (source->scheme->open(source, failure) != VSTREAM_OK) {
         return VSTREAM_ERROR;
     }
 
-    codec = avcodec_descriptor_get(source->parameters->codec_id);
-    source->is_intra =
-        codec != NULL && (codec->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
+    vsw_source_intra_set(source);
 
     return VSTREAM_OK;
 }
@@ -193,6 +207,10 @@ vsw_source_read(vsw_source_t *source, int64_t stall_us, AVPacket *packet,
 
     if (source->scheme->read(source, packet, failure) != VSTREAM_OK) {
         return VSTREAM_ERROR;
+    }
+
+    if (source->is_changed) {
+        vsw_source_intra_set(source);
     }
 
     unit->t_us = av_gettime_relative();
@@ -253,12 +271,60 @@ vsw_source_sleep_until(vsw_source_t *source, int64_t t_us)
 }
 
 
-/* The video stream; all others are left out of what is read. */
+/*
+ * Between pictures, as the stream declares it.  Where its clock jumps, one of
+ * the two rates that libavformat gathers from it is far too low.
+ */
+static int64_t
+vsw_source_interval_us(const vsw_source_t *source, AVStream *stream)
+{
+    AVRational rate = av_guess_frame_rate(source->format, stream, NULL);
+    AVRational average = stream->avg_frame_rate;
+
+    if (rate.num <= 0 || rate.den <= 0
+        || (average.num > 0 && average.den > 0 && av_cmp_q(average, rate) > 0))
+    {
+        rate = average;
+    }
+
+    return rate.num > 0 && rate.den > 0
+               ? av_rescale(1000000, rate.den, rate.num)
+               : 0;
+}
+
+
+/* Would one decoder do for both? */
+static bool
+vsw_source_parameters_are(const AVCodecParameters *a,
+                          const AVCodecParameters *b)
+{
+    return a->codec_id == b->codec_id && a->format == b->format
+           && a->extradata_size == b->extradata_size
+           && (a->extradata_size == 0
+               || memcmp(a->extradata, b->extradata, (size_t) a->extradata_size)
+                      == 0);
+}
+
+
+/* The version of the program map that our stream stands in; -1: in none. */
+static int
+vsw_source_map_version(const vsw_source_t *source)
+{
+    const AVProgram *program =
+        av_find_program_from_stream(source->format, NULL, source->stream);
+
+    return program != NULL ? program->pmt_version : -1;
+}
+
+
+/*
+ * The video stream.  All others are left out of what is read, but video that
+ * nobody has seen yet, where ours has been: its turn may come.
+ */
 int
 vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure)
 {
     unsigned    i;
-    AVRational  rate;
     AVStream   *video = NULL;
     const char *what =
         source->scheme->format != NULL ? "the camera" : "the file";
@@ -271,7 +337,10 @@ vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure)
         {
             video = stream;
 
-        } else {
+        } else if (video == NULL || video->codecpar->width == 0
+                   || stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO
+                   || stream->codecpar->width > 0)
+        {
             stream->discard = AVDISCARD_ALL;
         }
     }
@@ -288,32 +357,219 @@ vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure)
         return VSTREAM_ERROR;
     }
 
+    source->is_changed |=
+        !vsw_source_parameters_are(source->parameters, video->codecpar);
+
     if (avcodec_parameters_copy(source->parameters, video->codecpar) < 0) {
         vsw_failure_set_av(failure, AVERROR(ENOMEM), what);
         return VSTREAM_ERROR;
     }
 
-    rate = av_guess_frame_rate(source->format, video, NULL);
-    if (rate.num > 0 && rate.den > 0) {
-        source->interval_us = av_rescale(1000000, rate.den, rate.num);
-    }
-
+    source->interval_us = vsw_source_interval_us(source, video);
     source->stream = video->index;
+    source->version = vsw_source_map_version(source);
 
     return VSTREAM_OK;
 }
 
 
-int
-vsw_source_packet_read(vsw_source_t *source, AVPacket *packet)
+/* Is this packet of a video stream that has taken the place of ours? */
+static bool
+vsw_source_is_moved(vsw_source_t *source, const AVPacket *packet)
+{
+    const AVStream *stream = source->format->streams[packet->stream_index];
+
+    if (packet->stream_index == source->stream) {
+        source->others = 0;
+
+    } else if (stream->discard != AVDISCARD_ALL
+               && stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
+    {
+        source->others++;
+    }
+
+    return source->others > VSW_OTHERS_MAX;
+}
+
+
+/*
+ * Takes over the stream's parameters, if its codec is another one now.  All
+ * that was known of it besides belongs to the one before.
+ */
+static int
+vsw_source_codec_follow(vsw_source_t *source)
+{
+    int             rc;
+    bool            is_new;
+    const AVStream *stream = source->format->streams[source->stream];
+
+    if (stream->codecpar->codec_id == source->parameters->codec_id) {
+        return 0;
+    }
+
+    is_new = source->parameters->codec_id == AV_CODEC_ID_NONE;
+
+    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO
+        || avcodec_find_decoder(stream->codecpar->codec_id) == NULL)
+    {
+        return AVERROR_DECODER_NOT_FOUND;
+    }
+
+    source->is_changed = true;
+    rc = avcodec_parameters_copy(source->parameters, stream->codecpar);
+
+    if (rc >= 0 && !is_new) {
+        av_freep(&source->parameters->extradata);
+        source->parameters->extradata_size = 0;
+        source->parameters->width = source->parameters->height = 0;
+    }
+
+    return rc;
+}
+
+
+/* Parameter sets that a container tells anew, as FLV and MP4 do. */
+static int
+vsw_source_extradata_follow(vsw_source_t *source, const AVPacket *packet)
+{
+    size_t             size;
+    uint8_t           *copy;
+    const uint8_t     *data;
+    AVCodecParameters *p = source->parameters;
+
+    data = av_packet_get_side_data(packet, AV_PKT_DATA_NEW_EXTRADATA, &size);
+
+    if (data == NULL || size == 0 || size > VSW_EXTRADATA_MAX
+        || (size == (size_t) p->extradata_size
+            && memcmp(data, p->extradata, size) == 0))
+    {
+        return 0;
+    }
+
+    copy = av_mallocz(size + AV_INPUT_BUFFER_PADDING_SIZE);
+    if (copy == NULL) {
+        return AVERROR(ENOMEM);
+    }
+
+    memcpy(copy, data, size);
+    av_freep(&p->extradata);
+    p->extradata = copy;
+    p->extradata_size = (int) size;
+    p->width = p->height = 0; /* not known before a keyframe is looked at */
+    source->is_changed = true;
+
+    return 0;
+}
+
+
+/*
+ * Does MPEG-TS go on with what libavformat does not take notice of: another
+ * program map, or, under the same version of it, another codec?
+ */
+static bool
+vsw_source_is_mistaken(const vsw_source_t *source, const AVPacket *packet)
+{
+    enum AVCodecID codec = source->parameters->codec_id;
+    enum AVCodecID found;
+
+    if (strcmp(source->format->iformat->name, "mpegts") != 0) {
+        return false;
+    }
+
+    if (vsw_source_map_version(source) != source->version) {
+        return true;
+    }
+
+    if (codec != AV_CODEC_ID_H264 && codec != AV_CODEC_ID_HEVC) {
+        return false;
+    }
+
+    found = vsw_codec_sniff(packet->data, (size_t) packet->size);
+
+    return found != AV_CODEC_ID_NONE && found != codec;
+}
+
+
+/*
+ * Opens the demuxer anew on the connection or file that is open.  Whatever
+ * happens, that is closed when the source is.
+ */
+static int
+vsw_source_demuxer_reopen(vsw_source_t *source)
+{
+    int              rc;
+    int              own = source->format->flags & AVFMT_FLAG_CUSTOM_IO;
+    AVIOContext     *io = source->format->pb;
+    AVDictionary    *options = NULL;
+    AVFormatContext *format = avformat_alloc_context();
+
+    if (format == NULL || vsw_source_options(source, &options) != VSTREAM_OK) {
+        avformat_free_context(format);
+        av_dict_free(&options);
+        return AVERROR(ENOMEM);
+    }
+
+    format->pb = io;
+    format->io_open = source->format->io_open;
+    format->interrupt_callback = source->format->interrupt_callback;
+    format->flags |= source->format->flags & AVFMT_FLAG_NOBUFFER;
+
+    rc = avformat_open_input(&format, "", source->format->iformat, &options);
+    av_dict_free(&options);
+
+    if (rc < 0) {
+        return rc;
+    }
+
+    source->format->flags |= AVFMT_FLAG_CUSTOM_IO; /* leaves it open */
+    avformat_close_input(&source->format);
+    source->format = format;
+
+    if (!own) {
+        format->flags &= ~AVFMT_FLAG_CUSTOM_IO;
+    }
+
+    return 0;
+}
+
+
+/* The same source, its streams found anew. */
+static int
+vsw_source_reopen(vsw_source_t *source)
+{
+    int           rc;
+    vsw_failure_t failure = { 0 };
+
+    rc = vsw_source_demuxer_reopen(source);
+    if (rc < 0) {
+        return rc;
+    }
+
+    source->others = 0;
+
+    return vsw_source_stream_choose(source, &failure) == VSTREAM_OK
+               ? 0
+               : AVERROR_DECODER_NOT_FOUND;
+}
+
+
+/* The next packet of the video stream, whatever it is now. */
+static int
+vsw_source_stream_read(vsw_source_t *source, AVPacket *packet)
 {
     int rc;
 
     for (;;) {
         rc = av_read_frame(source->format, packet);
-
         if (rc < 0) {
             return rc;
+        }
+
+        if (packet->size > 0 && vsw_source_is_moved(source, packet)) {
+            source->stream = packet->stream_index;
+            source->others = 0;
+            source->version = vsw_source_map_version(source);
+            source->parameters->codec_id = AV_CODEC_ID_NONE;
         }
 
         if (packet->stream_index == source->stream && packet->size > 0) {
@@ -322,6 +578,38 @@ vsw_source_packet_read(vsw_source_t *source, AVPacket *packet)
 
         av_packet_unref(packet);
     }
+}
+
+
+int
+vsw_source_packet_read(vsw_source_t *source, AVPacket *packet)
+{
+    int rc;
+
+    while ((rc = vsw_source_stream_read(source, packet)) == 0
+           && vsw_source_is_mistaken(source, packet))
+    {
+        av_packet_unref(packet);
+
+        rc = vsw_source_reopen(source);
+        if (rc < 0) {
+            break;
+        }
+    }
+
+    if (rc == 0) {
+        rc = vsw_source_codec_follow(source);
+    }
+
+    if (rc == 0) {
+        rc = vsw_source_extradata_follow(source, packet);
+    }
+
+    if (rc < 0) {
+        av_packet_unref(packet);
+    }
+
+    return rc;
 }
 
 

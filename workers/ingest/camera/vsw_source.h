@@ -49,7 +49,10 @@ struct vsw_source_s {
     const vsw_camera_config_t *config;
     AVFormatContext           *format; /* NULL: not of libavformat */
     AVCodecParameters         *parameters;
+    bool                       is_changed;      /* `parameters`, by reading */
     int                        stream;          /* index of the video stream */
+    unsigned                   others;          /* units of others in a row */
+    int                        version;         /* of MPEG-TS's program map */
     bool                       is_intra;        /* every unit is a keyframe */
     int64_t                    interval_us;     /* as declared; 0: not known */
     void                      *state;           /* of the scheme */
@@ -105,7 +108,12 @@ int vsw_source_options(const vsw_source_t *source, AVDictionary **options);
 /* Chooses the video stream of `format` and takes its parameters. */
 int vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure);
 
-/* The next packet of the video stream, as libavformat gives it. */
+/*
+ * The next packet of the video stream, as libavformat gives it.  It may have
+ * another codec or other parameters than the last one; and where a video
+ * stream that is new sends in the place of the chosen one, that is chosen.
+ * Returns an AVERROR.
+ */
 int vsw_source_packet_read(vsw_source_t *source, AVPacket *packet);
 
 int  vsw_source_net_open(vsw_source_t *source, vsw_failure_t *failure);

@@ -21,7 +21,8 @@
 #define VSW_FILE_BUFFER (32 * 1024)
 
 /* Between pictures, where the file does not say. */
-#define VSW_FILE_INTERVAL_US 40000
+#define VSW_FILE_INTERVAL_US     40000
+#define VSW_FILE_INTERVAL_MAX_US 1000000
 
 /* What is due later than this before a stall would be seen is due now. */
 #define VSW_FILE_MARGIN_US 250000
@@ -29,15 +30,20 @@
 /* How far playing may fall behind before it starts anew from now. */
 #define VSW_FILE_BEHIND_US 1000000
 
+/* Pictures nearer to each other than that are of one moment; and so many. */
+#define VSW_FILE_STEP_MIN_US 1000
+#define VSW_FILE_MOMENT_MAX  8
+
 
 typedef struct {
     int          fd;
     AVIOContext *io;
-    bool         has_anchor;
-    int64_t      anchor_us; /* the moment at which `anchor_time` was due */
-    int64_t      anchor_time_us;
-    int64_t      last_time_us;
-    uint64_t     round_units; /* access units in this round */
+    bool         has_last;     /* a unit was read in this round */
+    int64_t      last_time_us; /* its time in the recording */
+    int64_t      due_us;       /* when it was due, or the next round's first */
+    unsigned     moment_units; /* of nearly the same time, in a row */
+    bool         is_changed;   /* what it began with is not what it has now */
+    uint64_t     round_units;  /* access units in this round */
 } vsw_file_t;
 
 
@@ -203,6 +209,14 @@ vsw_file_is_described(const vsw_source_t *source)
 }
 
 
+/* Do its streams turn up only while it is read, as those of FLV do? */
+static bool
+vsw_file_is_headless(const vsw_source_t *source)
+{
+    return (source->format->ctx_flags & AVFMTCTX_NOHEADER) != 0;
+}
+
+
 /* Opens the container at the start of the file. */
 static int
 vsw_file_format_open(vsw_source_t *source, vsw_failure_t *failure)
@@ -236,7 +250,8 @@ vsw_file_format_open(vsw_source_t *source, vsw_failure_t *failure)
         return VSTREAM_ERROR;
     }
 
-    if (vsw_source_stream_choose(source, failure) == VSTREAM_OK
+    if (!vsw_file_is_headless(source)
+        && vsw_source_stream_choose(source, failure) == VSTREAM_OK
         && vsw_file_is_described(source))
     {
         return VSTREAM_OK;
@@ -292,6 +307,17 @@ vsw_source_file_open(vsw_source_t *source, vsw_failure_t *failure)
 }
 
 
+/* Between pictures, where their times do not say: what is declared, if sane. */
+static int64_t
+vsw_file_interval_us(const vsw_source_t *source)
+{
+    return source->interval_us < VSW_FILE_STEP_MIN_US
+                   || source->interval_us > VSW_FILE_INTERVAL_MAX_US
+               ? VSW_FILE_INTERVAL_US
+               : source->interval_us;
+}
+
+
 /* Starts the next round.  It goes on one interval after the last picture. */
 static int
 vsw_file_rewind(vsw_source_t *source, vsw_failure_t *failure)
@@ -304,18 +330,22 @@ vsw_file_rewind(vsw_source_t *source, vsw_failure_t *failure)
         return VSTREAM_ERROR;
     }
 
-    if (file->has_anchor) {
-        file->anchor_us +=
-            file->last_time_us - file->anchor_time_us + source->interval_us;
-        file->has_anchor = false;
+    if (file->has_last) {
+        file->due_us += vsw_file_interval_us(source);
+        file->has_last = false;
     }
 
     file->round_units = 0;
 
-    if (av_seek_frame(source->format, source->stream, 0, AVSEEK_FLAG_BACKWARD)
-        >= 0) {
+    if (source->format != NULL && !file->is_changed
+        && av_seek_frame(source->format, source->stream, 0,
+                         AVSEEK_FLAG_BACKWARD)
+               >= 0)
+    {
         return VSTREAM_OK;
     }
+
+    file->is_changed = false;
 
     vsw_file_format_close(source);
 
@@ -341,7 +371,7 @@ vsw_file_time_us(const vsw_source_t *source, const AVPacket *packet)
     }
 
     if (ticks == AV_NOPTS_VALUE) {
-        return file->last_time_us + source->interval_us;
+        return file->last_time_us + vsw_file_interval_us(source);
     }
 
     return av_rescale_q(ticks, timebase, AV_TIME_BASE_Q);
@@ -349,34 +379,50 @@ vsw_file_time_us(const vsw_source_t *source, const AVPacket *packet)
 
 
 /*
- * The moment at which a packet is due.  A hole in the recording is not waited
- * for: nobody could tell it from a stall.
+ * How long after the last packet this one is due.  A hole in the recording is
+ * not waited for: nobody could tell it from a stall.  Where times run
+ * backwards, or stand still for many pictures, they say nothing, and the
+ * recording goes on at its usual pace.
  */
+static int64_t
+vsw_file_step_us(const vsw_source_t *source, int64_t time_us)
+{
+    int64_t     latest_us = atomic_load(&source->deadline_us);
+    vsw_file_t *file = source->state;
+    int64_t     step_us = time_us - file->last_time_us;
+
+    file->moment_units =
+        step_us < VSW_FILE_STEP_MIN_US ? file->moment_units + 1 : 0;
+
+    if (step_us < 0 || file->moment_units > VSW_FILE_MOMENT_MAX
+        || file->due_us + step_us > latest_us - VSW_FILE_MARGIN_US)
+    {
+        return vsw_file_interval_us(source);
+    }
+
+    return step_us;
+}
+
+
+/* The moment at which a packet is due. */
 static int64_t
 vsw_file_due_us(const vsw_source_t *source, int64_t time_us)
 {
-    int64_t due_us;
-    int64_t now_us = av_gettime_relative();
-    int64_t latest_us = atomic_load(&source->deadline_us) - VSW_FILE_MARGIN_US;
+    int64_t     now_us = av_gettime_relative();
     vsw_file_t *file = source->state;
 
-    if (!file->has_anchor) {
-        file->has_anchor = true;
-        file->anchor_time_us = file->last_time_us = time_us;
+    if (file->has_last) {
+        file->due_us += vsw_file_step_us(source, time_us);
     }
 
-    due_us = file->anchor_us + time_us - file->anchor_time_us;
-
-    if (time_us < file->last_time_us || due_us > latest_us
-        || due_us < now_us - VSW_FILE_BEHIND_US)
-    {
-        file->anchor_us = due_us = now_us;
-        file->anchor_time_us = time_us;
+    if (file->due_us < now_us - VSW_FILE_BEHIND_US) {
+        file->due_us = now_us;
     }
 
+    file->has_last = true;
     file->last_time_us = time_us;
 
-    return due_us;
+    return file->due_us;
 }
 
 
@@ -401,6 +447,7 @@ vsw_source_file_read(vsw_source_t *source, AVPacket *packet,
     }
 
     file->round_units++;
+    file->is_changed |= source->is_changed;
     due_us = vsw_file_due_us(source, vsw_file_time_us(source, packet));
 
     return vsw_source_sleep_until(source, due_us);

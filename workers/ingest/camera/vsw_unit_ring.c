@@ -24,19 +24,21 @@ typedef struct {
 } vsw_entry_t;
 
 struct vsw_unit_ring_s {
-    pthread_mutex_t lock;
-    vsw_entry_t    *entries;
-    size_t          room; /* a power of two */
-    size_t          first;
-    size_t          count;
-    size_t          bytes;
-    vsw_unit_t      newest;
-    vsw_entry_t     key;
-    bool            is_attached;
-    bool            is_waiting; /* for a keyframe */
-    uint64_t        wait_above;
-    uint64_t        lost; /* 0: it did not */
-    uint64_t        cursor;
+    pthread_mutex_t    lock;
+    vsw_entry_t       *entries;
+    size_t             room; /* a power of two */
+    size_t             first;
+    size_t             count;
+    size_t             bytes;
+    vsw_unit_t         newest;
+    vsw_entry_t        key;
+    uint32_t           stream;
+    AVCodecParameters *parameters; /* of that stream */
+    bool               is_attached;
+    bool               is_waiting; /* for a keyframe */
+    uint64_t           wait_above;
+    uint64_t           lost; /* 0: it did not */
+    uint64_t           cursor;
 };
 
 
@@ -51,10 +53,14 @@ vsw_unit_ring_create(void)
     }
 
     ring->key.packet = av_packet_alloc();
+    ring->parameters = avcodec_parameters_alloc();
     ring->entries = calloc(VSW_UNIT_RING_FIRST_ROOM, sizeof(vsw_entry_t));
 
-    if (ring->key.packet == NULL || ring->entries == NULL) {
+    if (ring->key.packet == NULL || ring->parameters == NULL
+        || ring->entries == NULL)
+    {
         av_packet_free(&ring->key.packet);
+        avcodec_parameters_free(&ring->parameters);
         free(ring->entries);
         free(ring);
         return NULL;
@@ -98,9 +104,44 @@ vsw_unit_ring_destroy(vsw_unit_ring_t *ring)
     }
 
     av_packet_free(&ring->key.packet);
+    avcodec_parameters_free(&ring->parameters);
     pthread_mutex_destroy(&ring->lock);
     free(ring->entries);
     free(ring);
+}
+
+
+int
+vsw_unit_ring_stream_begin(vsw_unit_ring_t         *ring,
+                           const AVCodecParameters *parameters)
+{
+    int rc;
+
+    pthread_mutex_lock(&ring->lock);
+
+    rc = avcodec_parameters_copy(ring->parameters, parameters);
+    ring->stream++;
+
+    pthread_mutex_unlock(&ring->lock);
+
+    return rc < 0 ? VSTREAM_ERROR : VSTREAM_OK;
+}
+
+
+int
+vsw_unit_ring_stream(vsw_unit_ring_t *ring, AVCodecParameters *parameters,
+                     uint32_t *number)
+{
+    int rc;
+
+    pthread_mutex_lock(&ring->lock);
+
+    rc = avcodec_parameters_copy(parameters, ring->parameters);
+    *number = ring->stream;
+
+    pthread_mutex_unlock(&ring->lock);
+
+    return rc < 0 ? VSTREAM_ERROR : VSTREAM_OK;
 }
 
 
@@ -194,6 +235,7 @@ vsw_unit_ring_append(vsw_unit_ring_t *ring, AVPacket *packet, vsw_unit_t *unit)
     }
 
     unit->serial = ring->newest.serial + 1;
+    unit->stream = ring->stream;
 
     if (unit->is_key) {
         av_packet_unref(ring->key.packet);

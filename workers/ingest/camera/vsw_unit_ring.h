@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <libavcodec/codec_par.h>
 #include <libavcodec/packet.h>
 
 #define VSW_UNIT_RING_BYTES_MAX  ((size_t) 4 * 1024 * 1024)
@@ -26,6 +27,7 @@
 /* What is known of an access unit besides its bytes. */
 typedef struct {
     uint64_t serial;    /* from 1, without gaps; given by the ring */
+    uint32_t stream;    /* that it belongs to, from 1; given by the ring */
     int64_t  t_us;      /* when its last byte came */
     int64_t  t_unix_us; /* the same moment by the wall clock */
     bool     is_key;
@@ -38,8 +40,25 @@ vsw_unit_ring_t *vsw_unit_ring_create(void);
 void             vsw_unit_ring_destroy(vsw_unit_ring_t *ring);
 
 /*
+ * Units that are put from now on belong to a new stream, and are decoded with
+ * these parameters: when the source has been opened, and whenever it changes
+ * its codec or what a decoder must know beforehand.  VSTREAM_ERROR: out of
+ * memory.
+ */
+int vsw_unit_ring_stream_begin(vsw_unit_ring_t         *ring,
+                               const AVCodecParameters *parameters);
+
+/*
+ * Copies the newest stream's parameters and sets *number, which is 0 before
+ * the first one.  VSTREAM_ERROR: out of memory.
+ */
+int vsw_unit_ring_stream(vsw_unit_ring_t *ring, AVCodecParameters *parameters,
+                         uint32_t *number);
+
+/*
  * Takes over the reference in `packet`, which is blank afterwards, and sets
- * unit->serial.  VSTREAM_ERROR: out of memory, the unit is lost.
+ * the unit's serial and stream.  VSTREAM_ERROR: out of memory, the unit is
+ * lost.
  */
 int vsw_unit_ring_put(vsw_unit_ring_t *ring, AVPacket *packet,
                       vsw_unit_t *unit);

@@ -38,7 +38,8 @@ typedef struct {
 
 struct vsw_viewing_s {
     const vsw_camera_config_t *config;
-    const AVCodecParameters   *stream; /* NULL: not started */
+    AVCodecParameters         *stream;
+    uint32_t                   stream_number; /* 0: not started */
     vsw_unit_ring_t           *ring;
     vsw_link_t                *link;
     vsw_decoder_t             *decoder; /* made when first needed */
@@ -121,6 +122,7 @@ vsw_viewing_create(const vsw_camera_config_t *config, vsw_unit_ring_t *ring,
     v->config = config;
     v->ring = ring;
     v->link = link;
+    v->stream = avcodec_parameters_alloc();
     v->packet = av_packet_alloc();
     v->frame = av_frame_alloc();
     v->kept = av_frame_alloc();
@@ -128,8 +130,8 @@ vsw_viewing_create(const vsw_camera_config_t *config, vsw_unit_ring_t *ring,
     v->held_packet = av_packet_alloc();
     vsw_viewing_paces_set(v);
 
-    if (v->packet == NULL || v->frame == NULL || v->kept == NULL
-        || v->held_frame == NULL || v->held_packet == NULL)
+    if (v->stream == NULL || v->packet == NULL || v->frame == NULL
+        || v->kept == NULL || v->held_frame == NULL || v->held_packet == NULL)
     {
         vsw_viewing_destroy(v);
         return NULL;
@@ -148,6 +150,7 @@ vsw_viewing_destroy(vsw_viewing_t *viewing)
 
     vsw_decoder_destroy(viewing->decoder);
     vsw_jpeg_encoder_destroy(viewing->encoder);
+    avcodec_parameters_free(&viewing->stream);
     av_packet_free(&viewing->packet);
     av_frame_free(&viewing->frame);
     av_frame_free(&viewing->kept);
@@ -210,22 +213,66 @@ vsw_viewing_size_check(vsw_viewing_t *v, vsw_size_t size,
 }
 
 
-int
-vsw_viewing_start(vsw_viewing_t *viewing, const AVCodecParameters *stream,
-                  vsw_failure_t *failure)
+/* Takes up the newest stream; tells its size, where that is known already. */
+static int
+vsw_viewing_stream_begin(vsw_viewing_t *v, vsw_failure_t *failure)
 {
-    vsw_size_t size = { (uint32_t) stream->width, (uint32_t) stream->height };
+    vsw_size_t size;
 
-    viewing->stream = stream;
-    viewing->is_passed_through = stream->codec_id == AV_CODEC_ID_MJPEG
-                                 && viewing->config->width == 0
-                                 && !viewing->config->quality_is_set;
+    vsw_decoder_destroy(v->decoder);
+    v->decoder = NULL;
+    av_frame_unref(v->kept);
 
-    if (vsw_viewing_announce(viewing, (vsw_size_t) { 0, 0 }) != VSTREAM_OK) {
+    if (vsw_unit_ring_stream(v->ring, v->stream, &v->stream_number)
+        != VSTREAM_OK) {
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
         return VSTREAM_ERROR;
     }
 
-    return vsw_viewing_size_check(viewing, size, failure);
+    v->is_passed_through = v->stream->codec_id == AV_CODEC_ID_MJPEG
+                           && v->config->width == 0
+                           && !v->config->quality_is_set;
+    v->announced = (vsw_size_t) { 0, 0 };
+    size = (vsw_size_t) { (uint32_t) v->stream->width,
+                          (uint32_t) v->stream->height };
+
+    return vsw_viewing_size_check(v, size, failure);
+}
+
+
+int
+vsw_viewing_start(vsw_viewing_t *viewing, vsw_failure_t *failure)
+{
+    if (vsw_viewing_stream_begin(viewing, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    return viewing->announced.width > 0
+               ? VSTREAM_OK
+               : vsw_viewing_announce(viewing, viewing->announced);
+}
+
+
+/*
+ * The stream that this unit belongs to is the one at hand afterwards.
+ * VSTREAM_DECLINED: it has ended already, and so nobody can decode the unit.
+ */
+static int
+vsw_viewing_stream_follow(vsw_viewing_t *v, const vsw_unit_t *unit,
+                          vsw_failure_t *failure)
+{
+    if (unit->stream != v->stream_number
+        && vsw_viewing_stream_begin(v, failure) != VSTREAM_OK)
+    {
+        return VSTREAM_ERROR;
+    }
+
+    if (unit->stream != v->stream_number) {
+        v->counts.units_skipped++;
+        return VSTREAM_DECLINED;
+    }
+
+    return VSTREAM_OK;
 }
 
 
@@ -610,6 +657,12 @@ vsw_viewing_decode(vsw_viewing_t *v, const AVPacket *packet,
 
     if (vsw_decoder_send(v->decoder, packet, unit) != VSTREAM_OK) {
         v->counts.frames_broken++;
+
+        /* it may have grown beyond what a decoder here takes */
+        if (unit->is_key
+            && vsw_viewing_size_learn(v, packet, failure) != VSTREAM_OK) {
+            return VSTREAM_ERROR;
+        }
     }
 
     return vsw_viewing_receive(v, is_behind, failure);
@@ -623,6 +676,11 @@ vsw_viewing_unit(vsw_viewing_t *v, const AVPacket *packet,
 {
     int            rc;
     vstream_jpeg_t jpeg;
+
+    rc = vsw_viewing_stream_follow(v, unit, failure);
+    if (rc != VSTREAM_OK) {
+        return rc == VSTREAM_DECLINED ? VSTREAM_OK : VSTREAM_ERROR;
+    }
 
     if (v->stream->codec_id != AV_CODEC_ID_MJPEG) {
         return vsw_viewing_decode(v, packet, unit, is_behind, failure);
@@ -786,9 +844,13 @@ vsw_viewing_first_look(vsw_viewing_t *v, vsw_failure_t *failure)
     }
 
     v->shown_key = unit.serial;
-    rc = v->stream->codec_id == AV_CODEC_ID_MJPEG
-             ? vsw_viewing_jpeg_check(v, v->packet, &jpeg, failure)
-             : vsw_viewing_size_learn(v, v->packet, failure);
+    rc = vsw_viewing_stream_follow(v, &unit, failure);
+
+    if (rc == VSTREAM_OK) {
+        rc = v->stream->codec_id == AV_CODEC_ID_MJPEG
+                 ? vsw_viewing_jpeg_check(v, v->packet, &jpeg, failure)
+                 : vsw_viewing_size_learn(v, v->packet, failure);
+    }
 
     av_packet_unref(v->packet);
 
@@ -879,7 +941,7 @@ vsw_viewing_work(vsw_viewing_t *viewing, int64_t *due_us,
 {
     *due_us = VSW_NEVER_US;
 
-    if (viewing->stream == NULL) {
+    if (viewing->stream_number == 0) {
         return VSTREAM_AGAIN;
     }
 

@@ -5,6 +5,9 @@
  * Detached (nobody watches), only keyframes are decoded, each by itself, for
  * stills and for Kafka.  Attached, every unit is: first those kept since the last keyframe,
  * of which only the newest picture is shown, then each as it comes.
+ *
+ * Where the ring goes on with another stream, decoding begins anew with its
+ * parameters, and codec and size are told anew.
  */
 
 #ifndef VSW_VIEWING_H
@@ -31,8 +34,7 @@ vsw_viewing_t *vsw_viewing_create(const vsw_camera_config_t *config,
 void           vsw_viewing_destroy(vsw_viewing_t *viewing);
 
 /* The source is open; announces its stream.  As vsw_viewing_work(). */
-int vsw_viewing_start(vsw_viewing_t *viewing, const AVCodecParameters *stream,
-                      vsw_failure_t *failure);
+int vsw_viewing_start(vsw_viewing_t *viewing, vsw_failure_t *failure);
 
 void vsw_viewing_watched_set(vsw_viewing_t *viewing, uint32_t watched);
 
