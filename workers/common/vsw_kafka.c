@@ -144,6 +144,16 @@ vsw_kafka_destroy(vsw_kafka_t *kafka)
 }
 
 
+void
+vsw_kafka_release(vsw_kafka_t *kafka)
+{
+    ev_io_stop(kafka->loop, &kafka->readable);
+    rd_kafka_queue_io_event_enable(kafka->queue, -1, NULL, 0);
+    close(kafka->wake);
+    free(kafka);
+}
+
+
 rd_kafka_t *
 vsw_kafka_handle(const vsw_kafka_t *kafka)
 {
@@ -244,10 +254,13 @@ vsw_kafka_attach(vsw_kafka_t *kafka, const vsw_kafka_options_t *options)
 {
     static const uint64_t one = 1;
 
+    /* A consumer that is in no group has none but the main queue. */
     if (options->type == RD_KAFKA_CONSUMER) {
         rd_kafka_poll_set_consumer(kafka->rk);
         kafka->queue = rd_kafka_queue_get_consumer(kafka->rk);
-    } else {
+    }
+
+    if (kafka->queue == NULL) {
         kafka->queue = rd_kafka_queue_get_main(kafka->rk);
     }
 
@@ -331,6 +344,10 @@ vsw_kafka_error(vsw_kafka_t *kafka, rd_kafka_event_t *event)
             VSW_LOG_TEXT("client", kafka->name),
             VSW_LOG_TEXT("code", rd_kafka_err2name(code)),
             VSW_LOG_TEXT("error", text));
+
+    if (kafka->handlers.failed != NULL) {
+        kafka->handlers.failed(kafka->data, code);
+    }
 
     if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         kafka->is_refusal = code == RD_KAFKA_RESP_ERR__AUTHENTICATION

@@ -46,6 +46,9 @@ typedef struct {
     /* One event of those asked for, or a result; it is borrowed. */
     void (*event)(void *data, rd_kafka_event_t *event);
     void (*changed)(void *data, vsw_kafka_state_t state); /* may be NULL */
+
+    /* An error, of a topic perhaps; may be NULL. */
+    void (*failed)(void *data, rd_kafka_resp_err_t error);
 } vsw_kafka_handlers_t;
 
 
@@ -65,6 +68,13 @@ vsw_kafka_t *vsw_kafka_create(struct ev_loop             *loop,
  * borrowed must stay.  Accepts NULL.
  */
 bool vsw_kafka_destroy(vsw_kafka_t *kafka);
+
+/*
+ * As vsw_kafka_destroy(), but waits for nothing: queue and handle are the
+ * caller's from now on, to be destroyed, in this order, where waiting does no
+ * harm.
+ */
+void vsw_kafka_release(vsw_kafka_t *kafka);
 
 rd_kafka_t *vsw_kafka_handle(const vsw_kafka_t *kafka);
 

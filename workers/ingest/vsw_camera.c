@@ -44,6 +44,11 @@ static void vsw_camera_substream(void *data, const char *state,
                                  const char *detail);
 static void vsw_camera_substream_begin(vsw_camera_t *camera);
 static void vsw_camera_gone(void *data, const char *reason, const char *detail);
+static int  vsw_camera_value(void *data, const vsw_link_value_t *head,
+                             const void *value, size_t length);
+static void vsw_camera_room(void *data);
+static int  vsw_camera_tap_set(vsw_camera_t *camera);
+static void vsw_camera_tap_look(vsw_camera_t *camera, int64_t now_ms);
 static uint32_t vsw_camera_random(void);
 
 
@@ -58,6 +63,7 @@ static const vsw_process_handlers_t vsw_camera_process_handlers = {
     .stream = vsw_camera_stream,
     .frame = vsw_camera_frame,
     .counts = vsw_camera_counts,
+    .room = vsw_camera_room,
     .substream = vsw_camera_substream,
     .gone = vsw_camera_gone,
 };
@@ -92,6 +98,7 @@ vsw_camera_destroy(vsw_camera_t *camera)
 {
     vsw_lease_close(&camera->lease);
     vsw_publisher_close(&camera->publisher);
+    vsw_kafka_tap_close(&camera->tap);
     vsw_redis_forget(camera->env->control, camera);
     vsw_configuration_clear(&camera->configuration);
     vsw_desired_destroy(camera->desired);
@@ -250,6 +257,17 @@ vsw_camera_tick(vsw_camera_t *camera, int64_t now_ms)
     {
         vsw_camera_start(camera, now_ms);
     }
+
+    if (camera->state == VSW_CAMERA_CONNECTING && camera->tap.topic != NULL) {
+        vsw_camera_tap_look(camera, now_ms);
+    }
+}
+
+
+uint64_t
+vsw_camera_values_late(const vsw_camera_t *camera)
+{
+    return camera->tap.late + camera->values_late + camera->counts.values_late;
 }
 
 
@@ -342,6 +360,10 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
         return;
     }
 
+    if (vsw_camera_tap_set(camera) != 0) {
+        return;
+    }
+
     if (vsw_process_start(&camera->process, env->spawner,
                           camera->configuration.json,
                           camera->configuration.length,
@@ -373,6 +395,8 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
                                 camera->publisher.slots[i].watched);
         }
     }
+
+    vsw_kafka_tap_flush(&camera->tap);
 }
 
 
@@ -384,6 +408,13 @@ vsw_camera_wait(vsw_camera_t *camera, const char *reason, const char *detail)
 
     verdict = vsw_backoff_next(&camera->backoff, vsw_backoff_class(reason), now,
                                vsw_camera_random());
+
+    /* Nobody is dialled: the next picture is waited for at once. */
+    if (camera->tap.topic != NULL
+        && strcmp(reason, VSTREAM_REASON_STALLED) == 0) {
+        verdict.delay_ms = 0;
+    }
+
     camera->start_ms = now + verdict.delay_ms;
 
     vsw_camera_enter(camera,
@@ -411,6 +442,7 @@ static void
 vsw_camera_let_go(vsw_camera_t *camera)
 {
     vsw_publisher_end(&camera->publisher);
+    vsw_kafka_tap_close(&camera->tap);
     vsw_process_stop(&camera->process);
     vsw_camera_enter(camera, VSW_CAMERA_IDLE, "", "");
 }
@@ -474,6 +506,8 @@ vsw_camera_held(void *data)
     camera->access_units = 0;
     camera->bytes = 0;
     camera->late = 0;
+    camera->values_late = 0;
+    camera->values_broken = 0;
     camera->heard_unix_us = 0;
     camera->dials = 0;
     camera->restarts = 0;
@@ -552,8 +586,9 @@ vsw_camera_status(void *data, vsw_args_t *args)
           camera->access_units + counts->access_units },
         { VSTREAM_STATUS_FRAMES_PUBLISHED,
           vsw_publisher_pushed(publisher) + publisher->stills },
-        { VSTREAM_STATUS_FRAMES_DROPPED,
-          camera->late + counts->frames_late + vsw_publisher_drops(publisher) },
+        { VSTREAM_STATUS_FRAMES_DROPPED, camera->late + counts->frames_late
+                                             + vsw_publisher_drops(publisher)
+                                             + vsw_camera_values_late(camera) },
         { VSTREAM_STATUS_DIALS, camera->dials },
         { VSTREAM_STATUS_RESTARTS, camera->restarts },
     };
@@ -727,6 +762,8 @@ vsw_camera_gone(void *data, const char *reason, const char *detail)
     camera->access_units += camera->counts.access_units;
     camera->bytes += camera->counts.bytes;
     camera->late += camera->counts.frames_late;
+    camera->values_late += camera->counts.values_late;
+    camera->values_broken += camera->counts.values_broken;
     memset(&camera->counts, 0, sizeof(camera->counts));
     vsw_camera_substream_begin(camera);
 
@@ -746,6 +783,84 @@ vsw_camera_gone(void *data, const char *reason, const char *detail)
 
     camera->restarts++;
     vsw_camera_wait(camera, reason, detail);
+}
+
+
+static int
+vsw_camera_value(void *data, const vsw_link_value_t *head, const void *value,
+                 size_t length)
+{
+    vsw_camera_t *camera = data;
+
+    return vsw_process_value(&camera->process, head, value, length);
+}
+
+
+static void
+vsw_camera_room(void *data)
+{
+    vsw_camera_t *camera = data;
+
+    vsw_kafka_tap_flush(&camera->tap);
+}
+
+
+/* Open for its source, if that is of Kafka; else closed. */
+static int
+vsw_camera_tap_set(vsw_camera_t *camera)
+{
+    char error[VSW_KAFKA_ERROR_MAX];
+
+    if (camera->desired->source.kind != VSTREAM_SOURCE_KAFKA) {
+        vsw_kafka_tap_close(&camera->tap);
+        return 0;
+    }
+
+    if (vsw_kafka_tap_open(&camera->tap, &camera->env->kafka,
+                           &camera->desired->source, vsw_camera_value, camera,
+                           error)
+        == 0)
+    {
+        return 0;
+    }
+
+    vsw_camera_wait(camera, VSTREAM_REASON_SOURCE_DENIED, error);
+
+    return -1;
+}
+
+
+/* Why there is no picture yet: its camera process cannot know. */
+static void
+vsw_camera_tap_look(vsw_camera_t *camera, int64_t now_ms)
+{
+    const char *reason;
+    char        detail[VSW_KAFKA_READER_DETAIL];
+
+    reason = vsw_kafka_tap_reason(&camera->tap, now_ms, detail);
+
+    if (reason == NULL && camera->counts.values_broken > 0) {
+        reason = VSTREAM_REASON_NO_VIDEO;
+        snprintf(detail, sizeof(detail),
+                 "values come from the topic, but none holds a picture: JPEG, "
+                 "base64 of one, or JSON with such a \"frame\"; the log of "
+                 "vstream-ingest shows the first");
+    }
+
+    if (reason == NULL) {
+        if (camera->reason[0] == '\0'
+            || strcmp(camera->reason, VSTREAM_REASON_STALLED) == 0)
+        {
+            return;
+        }
+
+        reason = "";
+        detail[0] = '\0';
+    }
+
+    if (strcmp(reason, camera->reason) != 0) {
+        vsw_camera_enter(camera, VSW_CAMERA_CONNECTING, reason, detail);
+    }
 }
 
 

@@ -21,6 +21,7 @@
 #include "vsw_configuration.h"
 #include "vsw_desired.h"
 #include "vsw_ingest_config.h"
+#include "vsw_kafka_sources.h"
 #include "vsw_lease.h"
 #include "vsw_process.h"
 #include "vsw_publisher.h"
@@ -46,6 +47,7 @@ typedef struct {
     vsw_redis_t               *control; /* leases, status, demand */
     vsw_redis_t               *media;   /* pictures */
     vsw_spawner_t             *spawner; /* NULL while there is none */
+    vsw_kafka_sources_t        kafka;
     vsw_lease_office_t         office;
     vsw_ages_t                 ages;
     uint64_t                   dials; /* counters */
@@ -61,6 +63,7 @@ typedef struct {
     vsw_lease_t       lease;
     vsw_process_t     process;
     vsw_publisher_t   publisher;
+    vsw_kafka_tap_t   tap; /* open where it comes from Kafka */
     vsw_backoff_t     backoff;
 
     vsw_camera_state_t  state;
@@ -80,6 +83,8 @@ typedef struct {
     uint64_t          access_units; /* of those before it, since the take */
     uint64_t          bytes;
     uint64_t          late; /* frames that it dropped itself */
+    uint64_t          values_late;
+    uint64_t          values_broken;
     int64_t           heard_unix_us;
     uint64_t          dials;
     uint64_t          restarts;
@@ -122,6 +127,9 @@ void vsw_camera_watched(vsw_camera_t *camera, vstream_rendition_t rendition,
 
 /* To be called every 50 ms or so. */
 void vsw_camera_tick(vsw_camera_t *camera, int64_t now_ms);
+
+/* Values of Kafka that a newer one took the place of, wherever they waited. */
+uint64_t vsw_camera_values_late(const vsw_camera_t *camera);
 
 /* No lease, no process: it may be taken, or destroyed. */
 bool vsw_camera_is_idle(const vsw_camera_t *camera);

@@ -29,9 +29,9 @@ static void vsw_configuration_write(vstream_writer_t *w, const char *id,
                                     const vsw_ingest_config_t *config,
                                     const vsw_filled_source_t *source,
                                     const vsw_filled_source_t *substream);
-static const char *vsw_configuration_check(const vsw_config_sources_t *sources,
-                                           const vstream_source_t     *source,
-                                           char                       *detail);
+static const char *vsw_configuration_check(const vsw_ingest_config_t *config,
+                                           const vstream_source_t    *source,
+                                           char                      *detail);
 static bool vsw_configuration_may_listen(const vsw_config_sources_t *sources,
                                          const vstream_source_t     *source);
 static bool vsw_configuration_has_device(const vsw_config_sources_t *sources,
@@ -69,7 +69,14 @@ vsw_configuration_create(vsw_configuration_t *configuration, const char *id,
 
     memset(&substream, 0, sizeof(substream));
 
-    if (desired->camera.substream.length > 0) {
+    if (desired->camera.substream.length > 0
+        && desired->substream.kind == VSTREAM_SOURCE_KAFKA)
+    {
+        configuration->substream_reason = VSTREAM_REASON_BAD_SOURCE;
+        snprintf(configuration->substream_detail, VSW_CREDENTIAL_DETAIL,
+                 "a substream cannot come from Kafka");
+
+    } else if (desired->camera.substream.length > 0) {
         configuration->substream_reason = vsw_configuration_fill(
             config, desired->camera.substream, &desired->substream, &substream,
             configuration->substream_detail);
@@ -98,9 +105,11 @@ vsw_configuration_create(vsw_configuration_t *configuration, const char *id,
 
 /* What of a source the operator of ingest must have allowed. */
 static const char *
-vsw_configuration_check(const vsw_config_sources_t *sources,
+vsw_configuration_check(const vsw_ingest_config_t *config,
                         const vstream_source_t *source, char *detail)
 {
+    const vsw_config_sources_t *sources = &config->sources;
+
     if (source->kind == VSTREAM_SOURCE_TEST && !*sources->test) {
         snprintf(detail, VSW_CREDENTIAL_DETAIL,
                  "sources.test is off in the configuration of "
@@ -125,6 +134,15 @@ vsw_configuration_check(const vsw_config_sources_t *sources,
                  "%.*s is not among sources.devices of vstream-ingest",
                  source->path.length < 200 ? (int) source->path.length : 200,
                  source->path.data);
+        return VSTREAM_REASON_SOURCE_DENIED;
+    }
+
+    if (source->kind == VSTREAM_SOURCE_KAFKA
+        && config->kafka.client.brokers_count == 0)
+    {
+        snprintf(detail, VSW_CREDENTIAL_DETAIL,
+                 "kafka.brokers is not set in the configuration of "
+                 "vstream-ingest");
         return VSTREAM_REASON_SOURCE_DENIED;
     }
 
@@ -185,7 +203,7 @@ vsw_configuration_fill(const vsw_ingest_config_t *config, vstream_slice_t text,
 {
     const char *reason;
 
-    reason = vsw_configuration_check(&config->sources, source, detail);
+    reason = vsw_configuration_check(config, source, detail);
 
     if (reason == NULL) {
         reason = vsw_credentials_fill(&config->credentials, text, source,

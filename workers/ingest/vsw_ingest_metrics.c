@@ -13,6 +13,7 @@ static void vsw_metrics_leases(const vsw_supervisor_t *supervisor, FILE *out);
 static void vsw_metrics_states(const vsw_cameras_t *cameras, FILE *out);
 static void vsw_metrics_cameras(const vsw_cameras_t *cameras, FILE *out);
 static void vsw_metrics_drops(const vsw_cameras_t *cameras, FILE *out);
+static void vsw_metrics_topics(const vsw_kafka_sources_t *sources, FILE *out);
 static void vsw_metrics_ages(const vsw_ages_t *ages, FILE *out);
 static void vsw_metrics_head(FILE *out, const char *name, const char *type,
                              const char *help);
@@ -117,6 +118,7 @@ vsw_ingest_metrics_write(const vsw_supervisor_t *supervisor, FILE *out)
     vsw_metrics_states(&supervisor->cameras, out);
     vsw_metrics_cameras(&supervisor->cameras, out);
     vsw_metrics_drops(&supervisor->cameras, out);
+    vsw_metrics_topics(&supervisor->env.kafka, out);
     vsw_metrics_ages(&supervisor->env.ages, out);
 }
 
@@ -266,6 +268,56 @@ vsw_metrics_drops(const vsw_cameras_t *cameras, FILE *out)
 
         fprintf(out, "%s{camera=\"%s\",reason=\"late\"} %" PRIu64 "\n", name,
                 camera->id, camera->late + camera->counts.frames_late);
+        fprintf(out,
+                "%s{camera=\"%s\",reason=\"value_superseded\"} %" PRIu64 "\n",
+                name, camera->id, vsw_camera_values_late(camera));
+        fprintf(out, "%s{camera=\"%s\",reason=\"value_broken\"} %" PRIu64 "\n",
+                name, camera->id,
+                camera->values_broken + camera->counts.values_broken);
+    }
+}
+
+
+/* Names of topics need no escaping either. */
+static void
+vsw_metrics_topics(const vsw_kafka_sources_t *sources, FILE *out)
+{
+    static const char values[] = "vstream_ingest_kafka_source_values_total";
+    static const char dropped[] =
+        "vstream_ingest_kafka_source_values_dropped_total";
+    static const char partitions[] = "vstream_ingest_kafka_source_partitions";
+
+    const vsw_kafka_topic_t  *topic;
+    vsw_kafka_reader_counts_t counts;
+
+    vsw_metrics_head(out, values, "counter", "Values read from a topic.");
+
+    for (topic = sources->topics; topic != NULL; topic = topic->next) {
+        vsw_kafka_reader_counts(topic->reader, &counts);
+        fprintf(out, "%s{topic=\"%s\"} %" PRIu64 "\n", values, topic->name,
+                counts.values);
+    }
+
+    vsw_metrics_head(out, dropped, "counter",
+                     "Values of a topic that no camera got, by reason.");
+
+    for (topic = sources->topics; topic != NULL; topic = topic->next) {
+        vsw_kafka_reader_counts(topic->reader, &counts);
+        fprintf(out, "%s{topic=\"%s\",reason=\"unclaimed\"} %" PRIu64 "\n",
+                dropped, topic->name, topic->unclaimed);
+        fprintf(out, "%s{topic=\"%s\",reason=\"too_large\"} %" PRIu64 "\n",
+                dropped, topic->name, topic->too_large);
+        fprintf(out, "%s{topic=\"%s\",reason=\"old\"} %" PRIu64 "\n", dropped,
+                topic->name, counts.left_out);
+    }
+
+    vsw_metrics_head(out, partitions, "gauge",
+                     "Partitions of a topic that are read.");
+
+    for (topic = sources->topics; topic != NULL; topic = topic->next) {
+        vsw_kafka_reader_counts(topic->reader, &counts);
+        fprintf(out, "%s{topic=\"%s\"} %u\n", partitions, topic->name,
+                counts.partitions);
     }
 }
 

@@ -133,6 +133,27 @@ vsw_process_watched(vsw_process_t *process, vstream_rendition_t rendition,
 }
 
 
+int
+vsw_process_value(vsw_process_t *process, const vsw_link_value_t *head,
+                  const void *value, size_t length)
+{
+    int rc;
+
+    if (process->link == NULL) {
+        return VSTREAM_AGAIN; /* the next process may have it */
+    }
+
+    rc = vsw_link_write(process->link, VSW_LINK_VALUE, head, sizeof(*head),
+                        value, length);
+
+    if (vsw_link_is_pending(process->link)) {
+        ev_io_start(process->loop, &process->writable);
+    }
+
+    return rc;
+}
+
+
 void
 vsw_process_died(vsw_process_t *process, int status)
 {
@@ -231,11 +252,12 @@ vsw_process_on_writable(struct ev_loop *loop, ev_io *io, int events)
 
     (void) events;
 
-    if (vsw_link_flush(process->link) == VSTREAM_ERROR
-        || !vsw_link_is_pending(process->link))
-    {
-        ev_io_stop(loop, io);
+    if (vsw_link_flush(process->link) == VSTREAM_AGAIN) {
+        return;
     }
+
+    ev_io_stop(loop, io);
+    process->handlers->room(process->data);
 }
 
 

@@ -44,6 +44,9 @@ typedef struct {
     void (*frame)(void *data, const uint8_t *payload, size_t length);
     void (*counts)(void *data, const vsw_link_counts_t *counts);
 
+    /* All that was in flight has gone out: there is room for a value. */
+    void (*room)(void *data);
+
     /* `state` is as VSW_LINK_SUBSTREAM has it. */
     void (*substream)(void *data, const char *state, const char *detail);
 
@@ -94,6 +97,13 @@ void vsw_process_stop(vsw_process_t *process);
 
 void vsw_process_watched(vsw_process_t *process, vstream_rendition_t rendition,
                          uint32_t viewers);
+
+/*
+ * Passes a value on.  VSTREAM_AGAIN: there is no room; VSTREAM_ERROR: its link
+ * has ended.
+ */
+int vsw_process_value(vsw_process_t *process, const vsw_link_value_t *head,
+                      const void *value, size_t length);
 
 /* Its death was reported by the spawner, or the spawner has gone. */
 void vsw_process_died(vsw_process_t *process, int status);

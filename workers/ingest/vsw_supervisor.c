@@ -120,6 +120,8 @@ vsw_supervisor_start(vsw_supervisor_t *supervisor)
     }
 
     env->office.redis = env->control;
+    vsw_kafka_sources_init(&env->kafka, env->loop,
+                           &supervisor->config->kafka.client);
     vsw_catalog_init(&supervisor->catalog, env, &supervisor->cameras);
     vsw_demand_init(&supervisor->demand, env, &supervisor->cameras);
     vsw_replicas_init(&supervisor->replicas, env, &supervisor->cameras);
@@ -267,6 +269,7 @@ vsw_supervisor_stop(vsw_supervisor_t *supervisor)
     }
 
     vsw_supervisor_unspawn(supervisor);
+    vsw_kafka_sources_close(&env->kafka);
     vsw_redis_destroy(env->control);
     vsw_redis_destroy(env->media);
     vsw_redis_destroy(supervisor->news);
@@ -305,6 +308,8 @@ vsw_supervisor_on_tick(struct ev_loop *loop, ev_timer *timer, int events)
         vsw_demand_tick(&supervisor->demand, now);
     }
 
+    vsw_kafka_sources_tick(&supervisor->env.kafka, now);
+
     for (i = 0; i < supervisor->cameras.count; i++) {
         vsw_camera_tick(supervisor->cameras.list[i], now);
     }
@@ -330,6 +335,7 @@ vsw_supervisor_slept(vsw_supervisor_t *supervisor, int64_t now_ms)
     vsw_log(VSW_LOG_WARN, "this process was stopped for a while",
             VSW_LOG_NUMBER("ms", now_ms - supervisor->ticked_ms));
     supervisor->patience_ms += now_ms - supervisor->ticked_ms;
+    vsw_kafka_sources_slept(&supervisor->env.kafka);
 
     for (i = 0; i < supervisor->cameras.count; i++) {
         vsw_process_excuse(&supervisor->cameras.list[i]->process, now_ms);

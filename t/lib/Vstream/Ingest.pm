@@ -37,7 +37,7 @@ sub ingest_program {
 }
 
 # Starts a replica, and waits until it is ready.  Options: name, url (of
-# Redis), redis, sources, credentials, limits (YAML of these sections), files
+# Redis), redis, sources, kafka, credentials, limits (YAML of these), files
 # (a folder that `file:` may read), environment, arguments, wait (0: does not
 # wait), around (a command in front of it).
 sub start_ingest ($redis, %options) {
@@ -94,7 +94,7 @@ redis: @{[ $self->{redis} // "{url: \"$self->{url}\"}" ]}
 sources: $sources
 END
 
-    for (grep { defined $self->{$_} } qw(credentials limits)) {
+    for (grep { defined $self->{$_} } qw(kafka credentials limits)) {
         $text .= "$_: $self->{$_}\n";
     }
 
