@@ -49,7 +49,10 @@ on_change(void *data, vsw_kafka_state_t state)
 }
 
 
-static const vsw_kafka_handlers_t handlers = { on_event, on_change };
+static const vsw_kafka_handlers_t handlers = {
+    .event = on_event,
+    .changed = on_change,
+};
 
 
 static void
