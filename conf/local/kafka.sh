@@ -7,31 +7,28 @@ KAFKA_POM=$ROOT/conf/local/kafka/pom.xml
 KAFKA_STATE='' # then starting, then running
 
 
-# Whether the jars are there, and those that pom.xml names now.
+# Whether the jars are in folder $1, and those that pom.xml names now.
 kafka_is_fetched() {
-    cmp -s "$KAFKA_POM" "$KAFKA_LIB/pom.xml"
+    cmp -s "$KAFKA_POM" "$1/pom.xml"
 }
 
 
-# Whole or not at all, one run of a checkout at a time.  Maven's own folder is
-# kept until then, so that a second try goes on where the first ended.
+# kafka_fetch FOLDER [VERSION]: whole or not at all, one run of a checkout at a
+# time.  Maven's own folder is kept until then, so that a second try goes on
+# where the first ended.
 kafka_fetch() {
     local folder=$ROOT/build/kafka
 
-    kafka_is_fetched && return
     mkdir -p "$folder"
     exec 8> "$folder/lock"
     flock 8
 
-    if ! kafka_is_fetched; then
-        echo "fetching Apache Kafka"
-        rm -rf "$folder/lib.new"
-        mvn -B -f "$KAFKA_POM" -Dfolder="$folder" \
-            -Dmaven.repo.local="$folder/repository" \
+    if ! kafka_is_fetched "$1"; then
+        rm -rf "$1.new"
+        mvn -B -f "$KAFKA_POM" -Dfolder="$folder" -Djars="$1.new" \
+            ${2:+-Dkafka="$2"} -Dmaven.repo.local="$folder/repository" \
             dependency:copy-dependencies &&
-            cp "$KAFKA_POM" "$folder/lib.new/" &&
-            rm -rf "$KAFKA_LIB" &&
-            mv "$folder/lib.new" "$KAFKA_LIB" &&
+            cp "$KAFKA_POM" "$1.new/" && rm -rf "$1" && mv "$1.new" "$1" &&
             rm -rf "$folder/repository" "$folder/target" || return 1
     fi
 
@@ -52,21 +49,28 @@ kafka_refusal() {
 }
 
 
-# For the tests.
+# For the tests: the demo's, and the last one that takes SCRAM of Debian's
+# librdkafka.
 kafka_make() {
+    kafka_make_one "$KAFKA_LIB"
+    kafka_make_one "$KAFKA_LIB-3.9" 3.9.1
+}
+
+
+kafka_make_one() {
     local log=$ROOT/build/kafka/fetch.log
 
-    kafka_is_fetched && return
+    ! kafka_is_fetched "$1" || return 0
     mkdir -p "${log%/*}"
-    echo "fetching Apache Kafka"
-    kafka_fetch > "$log" 2>&1 || die "$(kafka_refusal "$log")"
+    echo "fetching Apache Kafka${2:+ $2}"
+    kafka_fetch "$@" > "$log" 2>&1 || die "$(kafka_refusal "$log")"
 }
 
 
 # Whether nothing has to be fetched before it can start; or need not start.
 kafka_is_ready() {
     [ "$KAFKA" != on ] ||
-        { kafka_is_fetched && command -v java > /dev/null; }
+        { kafka_is_fetched "$KAFKA_LIB" && command -v java > /dev/null; }
 }
 
 
@@ -79,7 +83,7 @@ kafka_prepare() {
         regret "$REFUSAL"
         return 1
     }
-    step "fetching Apache Kafka" "$log" kafka_fetch || {
+    step "fetching Apache Kafka" "$log" kafka_fetch "$KAFKA_LIB" || {
         regret "$(kafka_refusal "$log")"
         return 1
     }

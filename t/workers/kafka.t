@@ -96,6 +96,15 @@ subtest 'who may come in' => sub {
         'sasl.password=wrong'), '', 'not with a wrong password';
 };
 
+subtest 'an old one' => sub {
+    my $old = start_kafka(old => 1, users => { ann => 'secret 1' });
+
+    like topics_by('bootstrap.servers=' . $old->address('sasl'),
+        'security.protocol=SASL_PLAINTEXT', "sasl.mechanism=$_",
+        'sasl.username=ann', 'sasl.password=secret 1'), qr/ 1 brokers:/, $_
+        for qw(SCRAM-SHA-256 SCRAM-SHA-512);
+};
+
 subtest 'it goes and comes back' => sub {
     my $before = $kafka->consume('big');
 

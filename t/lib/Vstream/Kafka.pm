@@ -39,17 +39,19 @@ my $patience = $ENV{SANITIZE} || $ENV{VSTREAM_PRELOAD} ? 120 : 60;
 #   users       { name => password }, for PLAIN, SCRAM-SHA-256 and -512
 #   properties  { name => value } of server.properties, over ours
 #   wait        0: does not wait
+#   old         true: Kafka 3.9, which unlike 4 takes SCRAM of Debian's
+#               librdkafka; it says its nonce twice (librdkafka #4895)
 sub start_kafka (%options) {
     my $n = ++$count;
     my $folder = Vstream::Test::folder() . "/kafka$n";
+    my $lib = "$top/build/kafka/lib" . ($options{old} ? '-3.9' : '');
 
-    croak 'no Kafka here: run `make kafka`'
-        unless -e "$top/build/kafka/lib/pom.xml";
+    croak 'no Kafka here: run `make kafka`' unless -e "$lib/pom.xml";
     mkdir $folder or croak "$folder: $!";
 
     my $self = bless {
         wait => 1, properties => {}, %options, name => "kafka $n",
-        folder => $folder, log => "$folder/kafka.log",
+        folder => $folder, lib => $lib, log => "$folder/kafka.log",
         controller => Vstream::Process::free_port(),
     }, __PACKAGE__;
 
@@ -184,6 +186,7 @@ sub _run ($self) {
     } sort keys %users;
 
     my $process = Vstream::Process->start(log => $self->{log},
+        environment => { KAFKA_LIB => $self->{lib} },
         command => [ "$top/conf/local/kafka/broker", $self->{folder},
             @scram ]);
 
