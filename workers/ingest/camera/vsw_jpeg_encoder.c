@@ -1,9 +1,10 @@
 /*
  * The JPEG encoder, see vsw_jpeg_encoder.h.
  *
- * A picture goes through at most two steps: the scaler makes it planar 4:2:0
- * of the wanted size, in the colours it has; vsw_color.c gives it those of
- * JPEG.  Both write into `work`.
+ * A picture of two fields is first made one (vsw_deinterlace.c).  Then it goes
+ * through at most two steps: the scaler makes it planar 4:2:0 of the wanted
+ * size, in the colours it has; vsw_color.c gives it those of JPEG.  Both write
+ * into `work`.
  */
 
 #include <stdbool.h>
@@ -16,6 +17,7 @@
 
 #include "vstream_schema.h"
 #include "vsw_color.h"
+#include "vsw_deinterlace.h"
 #include "vsw_jpeg_encoder.h"
 
 /* Larger pictures that do not say so are BT.709, as players take them. */
@@ -41,6 +43,7 @@ struct vsw_jpeg_encoder_s {
     struct SwsContext *scaler; /* NULL: not needed */
     vsw_color_t        color;
     AVFrame           *work;
+    AVFrame           *whole; /* of two fields */
     unsigned char     *jpeg;
     unsigned long      jpeg_room;
 };
@@ -62,8 +65,9 @@ vsw_jpeg_encoder_create(uint32_t width, uint32_t quality, uint64_t max_pixels)
     e->kind.format = AV_PIX_FMT_NONE;
     e->compressor = tjInitCompress();
     e->work = av_frame_alloc();
+    e->whole = av_frame_alloc();
 
-    if (e->compressor == NULL || e->work == NULL) {
+    if (e->compressor == NULL || e->work == NULL || e->whole == NULL) {
         vsw_jpeg_encoder_destroy(e);
         return NULL;
     }
@@ -85,6 +89,7 @@ vsw_jpeg_encoder_destroy(vsw_jpeg_encoder_t *encoder)
 
     sws_freeContext(encoder->scaler);
     av_frame_free(&encoder->work);
+    av_frame_free(&encoder->whole);
     free(encoder->jpeg);
     free(encoder);
 }
@@ -408,6 +413,14 @@ vsw_jpeg_encoder_encode(vsw_jpeg_encoder_t *encoder, const AVFrame *frame,
 
     if (vsw_picture_kind_read(&kind, frame) != VSTREAM_OK) {
         return VSTREAM_ERROR;
+    }
+
+    if (vsw_deinterlace_is_needed(frame)) {
+        if (vsw_deinterlace(encoder->whole, frame) != VSTREAM_OK) {
+            return VSTREAM_ERROR;
+        }
+
+        frame = encoder->whole;
     }
 
     *size =
