@@ -49,11 +49,12 @@ kafka_refusal() {
 }
 
 
-# For the tests: the demo's, and the last one that takes SCRAM of Debian's
-# librdkafka.
+# For the tests: the demo's, the last one that takes SCRAM of Debian's
+# librdkafka, and a client for Python.
 kafka_make() {
     kafka_make_one "$KAFKA_LIB"
     kafka_make_one "$KAFKA_LIB-3.9" 3.9.1
+    kafka_make_python
 }
 
 
@@ -64,6 +65,25 @@ kafka_make_one() {
     mkdir -p "${log%/*}"
     echo "fetching Apache Kafka${2:+ $2}"
     kafka_fetch "$@" > "$log" 2>&1 || die "$(kafka_refusal "$log")"
+}
+
+
+# With Debian's own Python, whatever else is on this machine.
+kafka_make_python() {
+    local folder=$ROOT/build/kafka/python log=$ROOT/build/kafka/pip.log
+    local wanted=$ROOT/conf/local/kafka/requirements.txt
+
+    ! cmp -s "$wanted" "$folder/requirements.txt" || return 0
+    echo "fetching kafka-python"
+    rm -rf "$folder" "$folder.new"
+
+    /usr/bin/python3 -m pip install --no-cache-dir --no-deps \
+        --root-user-action ignore --require-hashes -r "$wanted" \
+        --target "$folder.new" > "$log" 2>&1 &&
+        cp "$wanted" "$folder.new/" && mv "$folder.new" "$folder" || {
+        log_show "$log" 3
+        die "pip failed to fetch kafka-python; all it said is in $log"
+    }
 }
 
 

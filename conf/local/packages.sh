@@ -12,7 +12,7 @@ PACKAGES_CAMERAS="ffmpeg libgstrtspserver-1.0-dev
 
 PACKAGES_CHECKS="perl libio-socket-ssl-perl libcmocka-dev clang-format binutils
     curl openssl nghttp2-client prometheus chromium procps ca-certificates
-    kcat"
+    kcat python3-pip python3-jsonschema"
 
 # Apache Kafka itself is no package: Maven fetches it, Java runs it.
 PACKAGES_KAFKA="ca-certificates"
@@ -21,6 +21,7 @@ PACKAGES_KAFKA="ca-certificates"
 # conflict with such a Node.js.
 command -v node > /dev/null || PACKAGES_CHECKS+=" nodejs"
 command -v npm > /dev/null || PACKAGES_CHECKS+=" npm"
+command -v javac > /dev/null || PACKAGES_CHECKS+=" default-jdk-headless"
 command -v java > /dev/null || PACKAGES_KAFKA+=" default-jre-headless"
 command -v mvn > /dev/null || PACKAGES_KAFKA+=" maven"
 

@@ -21,7 +21,7 @@ use Time::HiRes qw(sleep time);
 
 use Vstream::Test ();
 
-our @EXPORT = qw(start_kafka);
+our @EXPORT = qw(java_command python_command start_kafka);
 
 my $count = 0;
 my $top = abs_path("$FindBin::Bin/../..");
@@ -288,6 +288,19 @@ sub complaints ($self) {
     return @lines;
 }
 
+
+# Other people's clients: commands that run a Python program with kafka-python,
+# and a Java program of one source file with Kafka's own client.
+sub python_command (@arguments) {
+    return ('env', "PYTHONPATH=$top/build/kafka/python", '/usr/bin/python3',
+        @arguments);
+}
+
+sub java_command (@arguments) {
+    return ('java', '-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
+        "-Dlog4j2.configurationFile=$top/conf/local/kafka/log4j2.properties",
+        '-cp', "$top/build/kafka/lib/*", @arguments);
+}
 
 # Settings are those of a topic, by Kafka's names ('max.message.bytes').
 sub create_topic ($self, $topic, $partitions = 1, %settings) {
