@@ -114,8 +114,8 @@ $(B)/t/unit/%: t/unit/%.c t/unit/unit.h $(CORE_OBJ)
 	$(TEST_CC) $< $(CORE_OBJ) -lcmocka
 
 # What the camera process is made of, for tests of it alone.
-CAMERA_OBJ := $(filter $(B)/o/workers/ingest/camera/% %/vsw_link.o \
-                  %/vsw_spawner.o,$(INGEST_OBJ))
+CAMERA_OBJ := $(filter $(B)/o/workers/ingest/camera/% %/vsw_backoff.o \
+                  %/vsw_link.o %/vsw_spawner.o,$(INGEST_OBJ))
 CAMERA_PKGS = $(shell pkg-config --libs libavformat libavcodec libavutil \
                   libswscale libturbojpeg jansson)
 

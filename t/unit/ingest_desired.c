@@ -146,6 +146,65 @@ configuration_is_json(void **state)
 }
 
 
+/* Both are filled in; one without its credential stops no camera. */
+static void
+substream_is_filled_in(void **state)
+{
+    vsw_ingest_config_t *config;
+    vsw_configuration_t  configuration;
+    vsw_desired_t       *desired;
+    json_t              *json;
+    char                 error[VSW_INGEST_ERROR_MAX];
+    char                 detail[VSW_CREDENTIAL_DETAIL];
+
+    (void) state;
+    setenv("VSTREAM_CAMERA_FIRST", "u:one", 1);
+    setenv("VSTREAM_CAMERA_SECOND", "two/", 1);
+    unsetenv("VSTREAM_CAMERA_THIRD");
+    config = vsw_ingest_config_load(NULL, error, sizeof(error));
+    assert_non_null(config);
+
+    desired = vsw_desired_create(
+        unit_slice("{\"source\":\"rtsp://${FIRST}@cam/1\","
+                   "\"substream\":\"rtsp://v:${SECOND}@cam/2\"}"));
+    assert_non_null(desired);
+    assert_null(desired->reason);
+    assert_null(vsw_configuration_create(&configuration, "street", desired,
+                                         config, detail));
+    assert_null(configuration.substream_reason);
+
+    json = json_loadb(configuration.json, configuration.length,
+                      JSON_REJECT_DUPLICATES, NULL);
+    assert_string_equal(json_string_value(json_object_get(json, "url")),
+                        "rtsp://u:one@cam/1");
+    assert_string_equal(json_string_value(json_object_get(json, "substream")),
+                        "rtsp://v:two%2F@cam/2");
+    assert_int_equal(json_array_size(json_object_get(json, "secrets")),
+                     2 * VSW_CREDENTIAL_SECRETS);
+    json_decref(json);
+    vsw_configuration_clear(&configuration);
+    vsw_desired_destroy(desired);
+
+    desired = vsw_desired_create(
+        unit_slice("{\"source\":\"rtsp://${FIRST}@cam/1\","
+                   "\"substream\":\"rtsp://v:${THIRD}@cam/2\"}"));
+    assert_non_null(desired);
+    assert_null(vsw_configuration_create(&configuration, "street", desired,
+                                         config, detail));
+    assert_string_equal(configuration.substream_reason,
+                        VSTREAM_REASON_CREDENTIAL_MISSING);
+    assert_non_null(strstr(configuration.substream_detail, "THIRD"));
+
+    json = json_loadb(configuration.json, configuration.length,
+                      JSON_REJECT_DUPLICATES, NULL);
+    assert_null(json_object_get(json, "substream"));
+    json_decref(json);
+    vsw_configuration_clear(&configuration);
+    vsw_desired_destroy(desired);
+    vsw_ingest_config_destroy(config);
+}
+
+
 static void
 test_sources_may_be_off(void **state)
 {
@@ -179,6 +238,7 @@ main(void)
         cmocka_unit_test(options_of_a_newer_version_are_passed_by),
         cmocka_unit_test(length_is_bounded),
         cmocka_unit_test(configuration_is_json),
+        cmocka_unit_test(substream_is_filled_in),
         cmocka_unit_test(test_sources_may_be_off),
     };
 

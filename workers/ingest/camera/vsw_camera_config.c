@@ -131,17 +131,17 @@ vsw_camera_config_unpack(vsw_camera_config_t *config, json_error_t *error)
     config->transport = "tcp";
 
     if (json_unpack_ex(config->json, error, 0,
-                       "{s:s, s:s, s?s, s?s, s?I, s?I, s?I, s?I, s?b, s?b,"
+                       "{s:s, s:s, s?s, s?s, s?s, s?I, s?I, s?I, s?I, s?b, s?b,"
                        " s?I, s?I, s?I, s?I, s?b}",
-                       "id", &config->id, "url", &config->url, "transport",
-                       &config->transport, "ca_file", &config->ca_file,
-                       "fps_milli", &fps_milli, "width", &width, "quality",
-                       &quality, "still_ms", &still_ms, "still_is_set",
-                       &still_is_set, "quality_is_set", &quality_is_set,
-                       "connect_timeout_ms", &timeout_ms, "max_frame_bytes",
-                       &max_frame_bytes, "max_pixels", &max_pixels,
-                       "kafka_fps_milli", &kafka_fps_milli, "kafka_keyframe",
-                       &kafka_keyframe)
+                       "id", &config->id, "url", &config->url, "substream",
+                       &config->substream, "transport", &config->transport,
+                       "ca_file", &config->ca_file, "fps_milli", &fps_milli,
+                       "width", &width, "quality", &quality, "still_ms",
+                       &still_ms, "still_is_set", &still_is_set,
+                       "quality_is_set", &quality_is_set, "connect_timeout_ms",
+                       &timeout_ms, "max_frame_bytes", &max_frame_bytes,
+                       "max_pixels", &max_pixels, "kafka_fps_milli",
+                       &kafka_fps_milli, "kafka_keyframe", &kafka_keyframe)
         != 0)
     {
         return VSTREAM_ERROR;
@@ -168,6 +168,12 @@ vsw_camera_config_unpack(vsw_camera_config_t *config, json_error_t *error)
     if (vsw_camera_lists_read(config, config->json) != VSTREAM_OK) {
         snprintf(error->text, sizeof(error->text),
                  "a list is too long or holds what it may not");
+        return VSTREAM_ERROR;
+    }
+
+    if (config->substream != NULL
+        && vsw_mask_add_url(&config->mask, config->substream) != VSTREAM_OK)
+    {
         return VSTREAM_ERROR;
     }
 
@@ -205,4 +211,16 @@ vsw_camera_config_clear(vsw_camera_config_t *config)
     vsw_mask_clear(&config->mask);
     json_decref(config->json);
     config->json = NULL;
+}
+
+
+void
+vsw_camera_config_substream(const vsw_camera_config_t *config,
+                            vsw_camera_config_t       *substream)
+{
+    *substream = *config;
+    substream->url = config->substream;
+    substream->substream = NULL;
+    substream->width = 0;
+    substream->kafka_fps_milli = 0;
 }

@@ -24,7 +24,8 @@ typedef struct {
     json_t *json; /* owns the texts below */
 
     const char *id;
-    const char *url; /* credentials filled in, percent-encoded */
+    const char *url;       /* credentials filled in, percent-encoded */
+    const char *substream; /* the same; NULL: there is none */
     const char *transport;
     const char *file_roots[VSW_FILE_ROOTS_MAX];
     size_t      file_roots_count;
@@ -54,6 +55,15 @@ int vsw_camera_config_read(vsw_camera_config_t *config, const void *text,
                            size_t length, vsw_failure_t *failure);
 
 void vsw_camera_config_clear(vsw_camera_config_t *config);
+
+/*
+ * `substream` becomes what `config` is for the source of its substream, whose
+ * pictures keep the size that they have; a rate for Kafka is the main
+ * stream's.  Borrows all from `config`; is not
+ * to be cleared.
+ */
+void vsw_camera_config_substream(const vsw_camera_config_t *config,
+                                 vsw_camera_config_t       *substream);
 
 
 #endif /* VSW_CAMERA_CONFIG_H */

@@ -1,7 +1,7 @@
 /*
- * The camera process: its main thread.  It polls the link and the reader,
- * lets vsw_viewing.c do what is needed, reports counts, and ends with a
- * reason.
+ * The camera process: its main thread.  It polls the link and the camera's one
+ * or two streams, tells each what it is wanted for, reports counts, and ends
+ * with a reason.
  */
 
 #include <errno.h>
@@ -25,13 +25,9 @@
 #include "vsw_dial.h"
 #include "vsw_link.h"
 #include "vsw_media_log.h"
-#include "vsw_reader.h"
-#include "vsw_viewing.h"
+#include "vsw_substream.h"
 
 #define VSW_COUNTS_US 250000
-
-/* For DNS, which no deadline reaches, on top of the time to connect. */
-#define VSW_CONNECT_GRACE_US 500000
 
 /* How long the last words may take. */
 #define VSW_FAREWELL_MS 500
@@ -41,11 +37,10 @@
 typedef struct {
     vsw_link_t         *link;
     vsw_camera_config_t config;
-    vsw_unit_ring_t    *ring;
-    vsw_reader_t       *reader;
-    vsw_viewing_t      *viewing;
-    bool                is_started;
-    vsw_report_t        report;
+    vsw_stream_t       *stream;    /* the main one; NULL: not configured */
+    vsw_substream_t    *substream; /* NULL: there is none */
+    uint32_t            watched[VSTREAM_RENDITIONS];
+    unsigned            turns;
     int64_t             counts_due_us;
     vsw_failure_t       failure;
 } vsw_camera_t;
@@ -92,30 +87,24 @@ vsw_camera_logs_send(vsw_camera_t *c)
 static void
 vsw_camera_counts_send(vsw_camera_t *c)
 {
-    vsw_link_counts_t    counts = { 0 };
-    vsw_viewing_counts_t viewing = { 0 };
-    vsw_value_counts_t   values = { 0 };
+    vsw_link_counts_t  counts = { 0 };
+    vsw_value_counts_t values = { 0 };
 
-    if (c->viewing != NULL) {
-        vsw_viewing_counts(c->viewing, &viewing);
+    if (c->stream != NULL) {
+        vsw_stream_counts(c->stream, &counts);
     }
 
-    if (c->reader != NULL && vsw_reader_values(c->reader) != NULL) {
-        vsw_value_box_counts(vsw_reader_values(c->reader), &values);
+    if (c->substream != NULL) {
+        vsw_substream_counts_add(c->substream, &counts);
     }
 
-    counts.access_units = c->report.access_units;
-    counts.bytes = c->report.bytes;
-    counts.heard_unix_us = c->report.heard_unix_us;
-    counts.frames_late = viewing.frames_late;
-    counts.frames_broken = viewing.frames_broken;
-    counts.units_skipped = viewing.units_skipped;
+    if (c->stream != NULL && vsw_stream_values(c->stream) != NULL) {
+        vsw_value_box_counts(vsw_stream_values(c->stream), &values);
+    }
+
     counts.values = values.put;
     counts.values_late = values.late;
     counts.values_broken = values.broken;
-    counts.fps_milli = c->report.measure.fps_milli;
-    counts.kbps = c->report.measure.kbps;
-    counts.keyframe_ms = c->report.measure.keyframe_ms;
 
     (void) vsw_link_write(c->link, VSW_LINK_COUNTS, &counts, sizeof(counts),
                           NULL, 0);
@@ -150,8 +139,12 @@ vsw_camera_end(vsw_camera_t *c)
         vsw_camera_link_drain(c);
     }
 
-    if (c->reader != NULL) {
-        vsw_reader_stop(c->reader, VSW_TEARDOWN_US);
+    if (c->substream != NULL) {
+        vsw_substream_stop(c->substream, VSW_TEARDOWN_US);
+    }
+
+    if (c->stream != NULL) {
+        vsw_stream_stop(c->stream, VSW_TEARDOWN_US);
     }
 
     _exit(0);
@@ -175,7 +168,7 @@ vsw_camera_forks_end(void)
 static int
 vsw_camera_configure(vsw_camera_t *c, const vsw_link_message_t *message)
 {
-    if (c->reader != NULL
+    if (c->stream != NULL
         || vsw_camera_config_read(&c->config, message->payload, message->length,
                                   &c->failure)
                != VSTREAM_OK)
@@ -188,20 +181,16 @@ vsw_camera_configure(vsw_camera_t *c, const vsw_link_message_t *message)
     vsw_media_log_start(&c->config.mask);
     vsw_dial_activate(&c->config.dial);
 
-    c->ring = vsw_unit_ring_create();
-    if (c->ring != NULL) {
-        c->viewing = vsw_viewing_create(&c->config, c->ring, c->link);
+    c->stream = vsw_stream_create(&c->config, VSTREAM_RENDITION_MAIN, c->link,
+                                  &c->failure);
+
+    if (c->stream != NULL && c->config.substream != NULL) {
+        c->substream = vsw_substream_create(&c->config, c->link);
     }
 
-    if (c->viewing == NULL) {
-        vsw_failure_set_av(&c->failure, AVERROR(ENOMEM), "the camera");
-        return VSTREAM_ERROR;
-    }
-
-    c->reader = vsw_reader_create(&c->config, c->ring, &c->failure);
     vsw_camera_forks_end();
 
-    return c->reader != NULL ? VSTREAM_OK : VSTREAM_ERROR;
+    return c->stream != NULL ? VSTREAM_OK : VSTREAM_ERROR;
 }
 
 
@@ -211,13 +200,13 @@ vsw_camera_value(vsw_camera_t *c, const vsw_link_message_t *message)
 {
     vsw_link_value_t head;
 
-    if (c->reader == NULL || vsw_reader_values(c->reader) == NULL) {
+    if (c->stream == NULL || vsw_stream_values(c->stream) == NULL) {
         return VSTREAM_OK;
     }
 
     memcpy(&head, message->payload, sizeof(head));
 
-    if (vsw_value_box_put(vsw_reader_values(c->reader), head.t_unix_us,
+    if (vsw_value_box_put(vsw_stream_values(c->stream), head.t_unix_us,
                           message->payload + sizeof(head),
                           message->length - sizeof(head))
         != VSTREAM_OK)
@@ -241,8 +230,8 @@ vsw_camera_message(vsw_camera_t *c, const vsw_link_message_t *message)
 
     case VSW_LINK_WATCHED:
         memcpy(&watched, message->payload, sizeof(watched));
-        if (c->viewing != NULL && watched.rendition == VSTREAM_RENDITION_MAIN) {
-            vsw_viewing_watched_set(c->viewing, watched.viewers);
+        if (watched.rendition < VSTREAM_RENDITIONS) {
+            c->watched[watched.rendition] = watched.viewers;
         }
         return VSTREAM_OK;
 
@@ -272,57 +261,61 @@ vsw_camera_messages_read(vsw_camera_t *c)
 }
 
 
-/*
- * The second watchdog.  The reader has deadlines of its own, but a name
- * server that does not answer, or a decoder's bug, heeds none.  A source that
- * is fed dials nobody: its first picture may take as long as it takes.
- */
+/* Who does what: the main stream does what the substream cannot do now. */
 static void
-vsw_camera_silence_check(vsw_camera_t *c, int64_t now_us)
+vsw_camera_duties_set(vsw_camera_t *c)
 {
-    int64_t heard_us =
-        c->report.heard_us > 0 ? c->report.heard_us : c->report.since_us;
+    bool       has_small;
+    vsw_duty_t duty;
 
-    if (c->report.state == VSW_READER_CONNECTING
-        && vsw_reader_values(c->reader) == NULL
-        && now_us - c->report.since_us
-               > c->config.connect_timeout_us + VSW_CONNECT_GRACE_US)
-    {
-        vsw_failure_set(&c->failure, VSTREAM_REASON_TIMEOUT,
-                        "the camera did not answer in time: check host, port "
-                        "and network, and the name server");
-    }
+    has_small = c->substream != NULL && vsw_substream_is_there(c->substream);
 
-    if (c->report.state == VSW_READER_STREAMING
-        && now_us - heard_us > c->report.stall_us + VSW_CONNECT_GRACE_US)
-    {
-        vsw_failure_set(&c->failure, VSTREAM_REASON_STALLED, VSW_STALLED_TEXT);
+    duty.watched = c->watched[VSTREAM_RENDITION_MAIN];
+    duty.stand_in = has_small ? 0 : c->watched[VSTREAM_RENDITION_SMALL];
+    duty.stills = !has_small;
+    vsw_stream_duty_set(c->stream, &duty);
+
+    if (c->substream != NULL) {
+        vsw_substream_watched_set(c->substream,
+                                  c->watched[VSTREAM_RENDITION_SMALL]);
     }
 }
 
 
-/* What the reader has to tell. */
+/*
+ * A step of each stream.  They take turns in going first, since the link
+ * takes one frame at a time.
+ */
 static int
-vsw_camera_report_read(vsw_camera_t *c, int64_t now_us)
+vsw_camera_streams_work(vsw_camera_t *c, int64_t *due_us)
 {
-    vsw_reader_report(c->reader, &c->report);
+    int     i, rc, result = VSTREAM_AGAIN;
+    int64_t stream_due_us;
 
-    if (c->report.state == VSW_READER_FAILED) {
-        c->failure = c->report.failure;
+    *due_us = INT64_MAX;
+    c->turns++;
+
+    for (i = 0; i < VSTREAM_RENDITIONS; i++) {
+        if ((i + c->turns) % VSTREAM_RENDITIONS == VSTREAM_RENDITION_MAIN) {
+            vsw_camera_duties_set(c); /* the substream may just have come */
+            rc = vsw_stream_work(c->stream, &stream_due_us, &c->failure);
+
+        } else if (c->substream != NULL) {
+            rc = vsw_substream_work(c->substream, &stream_due_us);
+
+        } else {
+            continue;
+        }
+
+        if (rc == VSTREAM_ERROR) {
+            return VSTREAM_ERROR;
+        }
+
+        result = rc == VSTREAM_OK ? VSTREAM_OK : result;
+        *due_us = stream_due_us < *due_us ? stream_due_us : *due_us;
     }
 
-    vsw_camera_silence_check(c, now_us);
-
-    if (c->failure.reason != NULL) {
-        return VSTREAM_ERROR;
-    }
-
-    if (c->report.state == VSW_READER_STREAMING && !c->is_started) {
-        c->is_started = true;
-        return vsw_viewing_start(c->viewing, &c->failure);
-    }
-
-    return VSTREAM_OK;
+    return result;
 }
 
 
@@ -333,18 +326,10 @@ vsw_camera_turn(vsw_camera_t *c, int64_t *due_us)
     int     rc;
     int64_t now_us = av_gettime_relative();
 
-    vsw_reader_fd_clear(c->reader);
-
-    if (vsw_camera_report_read(c, now_us) != VSTREAM_OK) {
-        return VSTREAM_ERROR;
-    }
-
-    rc = vsw_viewing_work(c->viewing, due_us, &c->failure);
+    rc = vsw_camera_streams_work(c, due_us);
     if (rc == VSTREAM_ERROR) {
         return VSTREAM_ERROR;
     }
-
-    vsw_reader_set_eager(c->reader, vsw_viewing_is_attached(c->viewing));
 
     if (now_us >= c->counts_due_us) {
         c->counts_due_us = now_us + VSW_COUNTS_US;
@@ -368,18 +353,20 @@ vsw_camera_wait(vsw_camera_t *c, int64_t due_us)
 {
     int           wait_ms = -1;
     int64_t       left_us = due_us - av_gettime_relative();
-    struct pollfd pfds[2];
+    struct pollfd pfds[3];
 
     pfds[0].fd = vsw_link_fd(c->link);
     pfds[0].events = vsw_link_is_pending(c->link) ? POLLIN | POLLOUT : POLLIN;
-    pfds[1].fd = c->reader != NULL ? vsw_reader_fd(c->reader) : -1;
+    pfds[1].fd = c->stream != NULL ? vsw_stream_fd(c->stream) : -1;
     pfds[1].events = POLLIN;
+    pfds[2].fd = c->substream != NULL ? vsw_substream_fd(c->substream) : -1;
+    pfds[2].events = POLLIN;
 
-    if (c->reader != NULL) {
+    if (c->stream != NULL) {
         wait_ms = left_us > 0 ? (int) ((left_us + 999) / 1000) : 0;
     }
 
-    (void) poll(pfds, 2, wait_ms);
+    (void) poll(pfds, 3, wait_ms);
 }
 
 
@@ -418,7 +405,7 @@ vsw_camera_process_run(const char *id)
             vsw_camera_end(&c);
         }
 
-        if (c.reader != NULL && vsw_camera_turn(&c, &due_us) != VSTREAM_OK) {
+        if (c.stream != NULL && vsw_camera_turn(&c, &due_us) != VSTREAM_OK) {
             vsw_camera_end(&c);
         }
     }

@@ -25,6 +25,10 @@ static _Atomic(const vsw_dial_policy_t *) vsw_dial_policy;
 static pthread_mutex_t vsw_dial_lock = PTHREAD_MUTEX_INITIALIZER;
 static char            vsw_dial_refused[VSW_DIAL_TEXT_MAX];
 
+/* The same of a thread that reads a source; NULL: it is none. */
+static _Thread_local char *vsw_dial_own;
+static _Thread_local char  vsw_dial_own_refused[VSW_DIAL_TEXT_MAX];
+
 static _Thread_local bool vsw_dial_is_resolving;
 static _Thread_local bool vsw_dial_is_listening;
 
@@ -43,9 +47,22 @@ vsw_dial_listening_set(bool is_listening)
 }
 
 
+void
+vsw_dial_thread_begin(void)
+{
+    vsw_dial_own = vsw_dial_own_refused;
+    vsw_dial_own[0] = '\0';
+}
+
+
 bool
 vsw_dial_has_refused(char text[VSW_DIAL_TEXT_MAX])
 {
+    if (vsw_dial_own != NULL && vsw_dial_own[0] != '\0') {
+        memcpy(text, vsw_dial_own, VSW_DIAL_TEXT_MAX);
+        return true;
+    }
+
     pthread_mutex_lock(&vsw_dial_lock);
     memcpy(text, vsw_dial_refused, VSW_DIAL_TEXT_MAX);
     pthread_mutex_unlock(&vsw_dial_lock);
@@ -81,10 +98,12 @@ vsw_dial_text(char text[VSW_DIAL_TEXT_MAX], const struct sockaddr *address,
 static int
 vsw_dial_refuse(const struct sockaddr *address, socklen_t length)
 {
+    char *refused = vsw_dial_own != NULL ? vsw_dial_own : vsw_dial_refused;
+
     pthread_mutex_lock(&vsw_dial_lock);
 
-    if (vsw_dial_refused[0] == '\0') {
-        vsw_dial_text(vsw_dial_refused, address, length);
+    if (refused[0] == '\0') {
+        vsw_dial_text(refused, address, length);
     }
 
     pthread_mutex_unlock(&vsw_dial_lock);
@@ -99,8 +118,10 @@ vsw_dial_refuse(const struct sockaddr *address, socklen_t length)
 static void
 vsw_dial_forget(void)
 {
+    char *refused = vsw_dial_own != NULL ? vsw_dial_own : vsw_dial_refused;
+
     pthread_mutex_lock(&vsw_dial_lock);
-    vsw_dial_refused[0] = '\0';
+    refused[0] = '\0';
     pthread_mutex_unlock(&vsw_dial_lock);
 }
 

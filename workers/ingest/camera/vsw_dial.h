@@ -17,6 +17,9 @@
 /* For good.  `policy` must live as long as the process. */
 void vsw_dial_activate(const vsw_dial_policy_t *policy);
 
+/* This thread reads a source: what is refused to it is its own affair. */
+void vsw_dial_thread_begin(void);
+
 /*
  * true: the calling thread's source waits for its camera, and what it binds
  * must be listed for that.
@@ -24,8 +27,8 @@ void vsw_dial_activate(const vsw_dial_policy_t *policy);
 void vsw_dial_listening_set(bool is_listening);
 
 /*
- * Has a call been refused since the last connect that passed?  Then `text`
- * names the address of the first.
+ * Has a call been refused since the last connect that passed, to this thread
+ * or to one of a library's?  Then `text` names the address of the first.
  */
 bool vsw_dial_has_refused(char text[VSW_DIAL_TEXT_MAX]);
 

@@ -1,6 +1,7 @@
 /*
  * The media libraries' log, see vsw_media_log.h.  libavutil knows one callback
- * for the whole process, called by any thread; so this file has one state.
+ * for the whole process, called by any thread; so this file has one state,
+ * but for the newest error: each source has a thread of its own.
  *
  * Lines are held to a rate by a bucket: VSW_MEDIA_LOG_BURST at once, then one
  * a second.  What was left out is counted and told with the next line.
@@ -32,8 +33,9 @@ static struct {
     unsigned             left_out;
     unsigned             tokens;
     int64_t              filled_us;
-    char                 last_error[VSW_MEDIA_LOG_TEXT_MAX];
 } vsw_media_log = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static _Thread_local char vsw_media_log_last[VSW_MEDIA_LOG_TEXT_MAX];
 
 
 /* May one more line go out now? */
@@ -127,7 +129,7 @@ vsw_media_log_callback(void *context, int level, const char *format,
     text[VSW_MEDIA_LOG_TEXT_MAX - 1] = '\0';
 
     if (level <= AV_LOG_ERROR) {
-        memcpy(vsw_media_log.last_error, text, VSW_MEDIA_LOG_TEXT_MAX);
+        memcpy(vsw_media_log_last, text, VSW_MEDIA_LOG_TEXT_MAX);
     }
 
     vsw_media_log_put(text, level <= AV_LOG_ERROR);
@@ -172,7 +174,12 @@ vsw_media_log_take(vsw_media_log_line_t *line)
 void
 vsw_media_log_last_error(char text[VSW_MEDIA_LOG_TEXT_MAX])
 {
-    pthread_mutex_lock(&vsw_media_log.lock);
-    memcpy(text, vsw_media_log.last_error, VSW_MEDIA_LOG_TEXT_MAX);
-    pthread_mutex_unlock(&vsw_media_log.lock);
+    memcpy(text, vsw_media_log_last, VSW_MEDIA_LOG_TEXT_MAX);
+}
+
+
+void
+vsw_media_log_forget(void)
+{
+    vsw_media_log_last[0] = '\0';
 }

@@ -26,8 +26,14 @@ void vsw_media_log_start(const vsw_mask_t *mask);
 /* The oldest line not taken yet; false: none. */
 bool vsw_media_log_take(vsw_media_log_line_t *line);
 
-/* The newest error, for the detail of a failure; empty if there was none. */
+/*
+ * The newest error of this thread, for the detail of a failure; empty if there
+ * was none since vsw_media_log_forget().
+ */
 void vsw_media_log_last_error(char text[VSW_MEDIA_LOG_TEXT_MAX]);
+
+/* This thread begins anew with its source. */
+void vsw_media_log_forget(void);
 
 
 #endif /* VSW_MEDIA_LOG_H */

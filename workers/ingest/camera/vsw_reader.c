@@ -1,6 +1,7 @@
 /*
- * The reader thread, see vsw_reader.h.  All that both threads touch stands in
- * `report` and `meter`, under the lock.
+ * The reader thread, see vsw_reader.h.  What both threads touch is under the
+ * lock, but `ring`: it is set while the thread is parked, between FAILED and
+ * the next dial.
  */
 
 #include <errno.h>
@@ -30,6 +31,9 @@ struct vsw_reader_s {
     atomic_bool                is_eager;
     pthread_t                  thread;
     pthread_mutex_t            lock;
+    pthread_cond_t             wanted; /* one of these two */
+    bool                       is_redialled;
+    bool                       is_stopped;
     vsw_report_t               report;
     vsw_meter_t                meter;
 };
@@ -44,6 +48,7 @@ vsw_reader_start(vsw_reader_t *reader)
     reader->report.since_us = av_gettime_relative();
     reader->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&reader->lock, NULL);
+    pthread_cond_init(&reader->wanted, NULL);
 
     if (reader->event == -1
         || pthread_create(&reader->thread, NULL, vsw_reader_main, reader) != 0)
@@ -155,9 +160,15 @@ vsw_reader_report(vsw_reader_t *reader, vsw_report_t *report)
 
 
 vsw_value_box_t *
-vsw_reader_values(const vsw_reader_t *reader)
+vsw_reader_values(vsw_reader_t *reader)
 {
-    return vsw_source_values(reader->source);
+    vsw_value_box_t *values;
+
+    pthread_mutex_lock(&reader->lock);
+    values = vsw_source_values(reader->source);
+    pthread_mutex_unlock(&reader->lock);
+
+    return values;
 }
 
 
@@ -166,7 +177,13 @@ vsw_reader_stop(vsw_reader_t *reader, int64_t wait_us)
 {
     struct timespec until;
 
+    pthread_mutex_lock(&reader->lock);
+
+    reader->is_stopped = true;
     vsw_source_stop(reader->source);
+    pthread_cond_signal(&reader->wanted);
+
+    pthread_mutex_unlock(&reader->lock);
 
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += wait_us * 1000;
@@ -176,6 +193,33 @@ vsw_reader_stop(vsw_reader_t *reader, int64_t wait_us)
     if (pthread_timedjoin_np(reader->thread, NULL, &until) == 0) {
         vsw_source_destroy(reader->source);
     }
+}
+
+
+void
+vsw_reader_abort(vsw_reader_t *reader)
+{
+    pthread_mutex_lock(&reader->lock);
+    vsw_source_stop(reader->source);
+    pthread_mutex_unlock(&reader->lock);
+}
+
+
+void
+vsw_reader_redial(vsw_reader_t *reader, vsw_unit_ring_t *ring)
+{
+    pthread_mutex_lock(&reader->lock);
+
+    reader->ring = ring;
+    reader->is_redialled = true;
+    reader->report.state = VSW_READER_CONNECTING;
+    reader->report.since_us = av_gettime_relative();
+    reader->report.heard_us = 0;
+    reader->report.failure.reason = NULL;
+    memset(&reader->meter, 0, sizeof(reader->meter));
+    pthread_cond_signal(&reader->wanted);
+
+    pthread_mutex_unlock(&reader->lock);
 }
 
 
@@ -276,29 +320,97 @@ vsw_reader_loop(vsw_reader_t *reader, AVPacket *packet, vsw_failure_t *failure)
 }
 
 
+/* Until the source is to be dialled again.  VSTREAM_ERROR: it is not. */
+static int
+vsw_reader_park(vsw_reader_t *reader)
+{
+    int rc;
+
+    pthread_mutex_lock(&reader->lock);
+
+    while (!reader->is_redialled && !reader->is_stopped) {
+        pthread_cond_wait(&reader->wanted, &reader->lock);
+    }
+
+    rc = reader->is_stopped ? VSTREAM_ERROR : VSTREAM_OK;
+    reader->is_redialled = false;
+
+    pthread_mutex_unlock(&reader->lock);
+
+    return rc;
+}
+
+
+/* A source is opened only once.  VSTREAM_ERROR: `failure` is set. */
+static int
+vsw_reader_source_renew(vsw_reader_t *reader, vsw_failure_t *failure)
+{
+    vsw_source_t *former, *source;
+
+    source = vsw_source_create(reader->config, failure);
+    if (source == NULL) {
+        return VSTREAM_ERROR;
+    }
+
+    pthread_mutex_lock(&reader->lock);
+
+    former = reader->source;
+    reader->source = source;
+
+    if (reader->is_stopped) {
+        vsw_source_stop(source);
+    }
+
+    pthread_mutex_unlock(&reader->lock);
+
+    vsw_source_destroy(former);
+
+    return VSTREAM_OK;
+}
+
+
+/* From dialling to failure. */
+static void
+vsw_reader_attempt(vsw_reader_t *reader, AVPacket *packet,
+                   vsw_failure_t *failure)
+{
+    if (packet == NULL) {
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
+
+    } else if (vsw_source_open(reader->source, failure) == VSTREAM_OK
+               && vsw_reader_stream_begin(reader, failure) == VSTREAM_OK)
+    {
+        vsw_reader_state_set(reader, VSW_READER_STREAMING, failure);
+        vsw_reader_loop(reader, packet, failure);
+    }
+
+    vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
+                    "the camera was given up");
+    vsw_reader_state_set(reader, VSW_READER_FAILED, failure);
+}
+
+
 static void *
 vsw_reader_main(void *data)
 {
-    AVPacket     *packet;
+    AVPacket     *packet = av_packet_alloc();
     vsw_reader_t *reader = data;
     vsw_failure_t failure = { 0 };
 
-    packet = av_packet_alloc();
-    if (packet == NULL) {
-        vsw_failure_set_av(&failure, AVERROR(ENOMEM), "the camera");
+    vsw_reader_attempt(reader, packet, &failure);
 
-    } else if (vsw_source_open(reader->source, &failure) == VSTREAM_OK
-               && vsw_reader_stream_begin(reader, &failure) == VSTREAM_OK)
-    {
-        vsw_reader_state_set(reader, VSW_READER_STREAMING, &failure);
-        vsw_reader_loop(reader, packet, &failure);
+    while (vsw_reader_park(reader) == VSTREAM_OK) {
+        failure.reason = NULL;
+
+        if (vsw_reader_source_renew(reader, &failure) == VSTREAM_OK) {
+            vsw_reader_attempt(reader, packet, &failure);
+
+        } else {
+            vsw_reader_state_set(reader, VSW_READER_FAILED, &failure);
+        }
     }
 
     av_packet_free(&packet);
-
-    vsw_failure_set(&failure, VSTREAM_REASON_PROTOCOL_ERROR,
-                    "the camera was given up");
-    vsw_reader_state_set(reader, VSW_READER_FAILED, &failure);
 
     return NULL;
 }

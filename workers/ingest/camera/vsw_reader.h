@@ -48,7 +48,19 @@ void vsw_reader_set_eager(vsw_reader_t *reader, bool is_eager);
 void vsw_reader_report(vsw_reader_t *reader, vsw_report_t *report);
 
 /* As vsw_source_values(). */
-vsw_value_box_t *vsw_reader_values(const vsw_reader_t *reader);
+vsw_value_box_t *vsw_reader_values(vsw_reader_t *reader);
+
+/*
+ * Makes the reader give its source up, which FAILED then tells.  Does nothing
+ * where it has FAILED already.
+ */
+void vsw_reader_abort(vsw_reader_t *reader);
+
+/*
+ * Dials the source again, for `ring`, after FAILED and only then.  The
+ * thread is the same: a camera process may not start another one.
+ */
+void vsw_reader_redial(vsw_reader_t *reader, vsw_unit_ring_t *ring);
 
 /*
  * Ends the thread and closes the source, politely if that takes no longer

@@ -182,6 +182,8 @@ vsw_source_intra_set(vsw_source_t *source)
 int
 vsw_source_open(vsw_source_t *source, vsw_failure_t *failure)
 {
+    vsw_media_log_forget();
+    vsw_dial_thread_begin();
     vsw_source_deadline_set(source, source->config->connect_timeout_us);
 
     if (source->scheme->open(source, failure) != VSTREAM_OK) {

@@ -38,6 +38,7 @@ typedef struct {
 
 struct vsw_viewing_s {
     const vsw_camera_config_t *config;
+    vstream_rendition_t        rendition;
     AVCodecParameters         *stream;
     uint32_t                   stream_number; /* 0: not started */
     vsw_unit_ring_t           *ring;
@@ -53,7 +54,7 @@ struct vsw_viewing_s {
     vsw_unit_t                 held_unit;
     vstream_jpeg_t             held_jpeg; /* of held_packet */
     vsw_size_t                 announced;
-    uint32_t                   watched;
+    vsw_duty_t                 duty;
     bool                       is_passed_through; /* JPEGs as they came */
     bool                       is_attached;
     bool                       rates_need_units; /* keyframes are too rare */
@@ -109,7 +110,8 @@ vsw_viewing_paces_set(vsw_viewing_t *v)
 
 
 vsw_viewing_t *
-vsw_viewing_create(const vsw_camera_config_t *config, vsw_unit_ring_t *ring,
+vsw_viewing_create(const vsw_camera_config_t *config,
+                   vstream_rendition_t rendition, vsw_unit_ring_t *ring,
                    vsw_link_t *link)
 {
     vsw_viewing_t *v;
@@ -120,6 +122,7 @@ vsw_viewing_create(const vsw_camera_config_t *config, vsw_unit_ring_t *ring,
     }
 
     v->config = config;
+    v->rendition = rendition;
     v->ring = ring;
     v->link = link;
     v->stream = avcodec_parameters_alloc();
@@ -184,6 +187,11 @@ vsw_viewing_announce(vsw_viewing_t *v, vsw_size_t size)
                             : avcodec_get_name(v->stream->codec_id);
 
     v->announced = size;
+
+    if (v->rendition != VSTREAM_RENDITION_MAIN) {
+        return VSTREAM_OK;
+    }
+
     n = snprintf(json, sizeof(json),
                  "{\"codec\":\"%s\",\"width\":%u,\"height\":%u}", codec,
                  size.width, size.height);
@@ -276,15 +284,26 @@ vsw_viewing_stream_follow(vsw_viewing_t *v, const vsw_unit_t *unit,
 }
 
 
-void
-vsw_viewing_watched_set(vsw_viewing_t *viewing, uint32_t watched)
+static bool
+vsw_duty_is_watched(const vsw_duty_t *duty)
 {
-    if (viewing->watched == 0 && watched > 0) {
+    return duty->watched > 0 || duty->stand_in > 0;
+}
+
+
+void
+vsw_viewing_duty_set(vsw_viewing_t *viewing, const vsw_duty_t *duty)
+{
+    if (!vsw_duty_is_watched(&viewing->duty) && vsw_duty_is_watched(duty)) {
         viewing->live.due_us = 0;
         viewing->still.due_us = 0;
     }
 
-    viewing->watched = watched;
+    if (viewing->duty.stills != duty->stills) {
+        viewing->rates_need_units = false; /* to be seen anew */
+    }
+
+    viewing->duty = *duty;
 }
 
 
@@ -307,20 +326,25 @@ static uint32_t
 vsw_viewing_flags(const vsw_viewing_t *v, int64_t now_us)
 {
     uint32_t flags = 0;
+    bool     is_watched = vsw_duty_is_watched(&v->duty);
 
-    if (v->watched > 0 && vsw_pace_is_due(&v->live, now_us)) {
-        flags |= VSW_FRAME_LIVE;
+    if (is_watched && vsw_pace_is_due(&v->live, now_us)) {
+        flags |= v->duty.watched > 0 ? VSW_FRAME_LIVE : 0;
+        flags |= v->duty.stand_in > 0 ? VSW_FRAME_STAND_IN : 0;
     }
 
-    if ((v->watched > 0 || v->config->still_ms > 0)
+    if (v->duty.stills && (is_watched || v->config->still_ms > 0)
         && vsw_pace_is_due(&v->still, now_us))
     {
         flags |= VSW_FRAME_STILL;
     }
 
-    /* a rate is a promise; without one Kafka gets what others have caused */
+    /*
+     * A rate is a promise; without one Kafka gets what others have caused, of
+     * the stream that is decoded whoever watches.
+     */
     if ((v->config->kafka_fps_milli > 0
-         || (v->config->kafka_keyframe && flags != 0))
+         || (v->config->kafka_keyframe && v->duty.stills && flags != 0))
         && vsw_pace_is_due(&v->kafka, now_us))
     {
         flags |= VSW_FRAME_KAFKA;
@@ -356,6 +380,10 @@ vsw_viewing_send(vsw_viewing_t *v, uint32_t flags, const vsw_unit_t *unit,
                               .height = size.height,
                               .flags = flags };
 
+    if (v->rendition == VSTREAM_RENDITION_SMALL) {
+        head.flags |= VSW_FRAME_SMALL;
+    }
+
     rc = vsw_link_write(v->link, VSW_LINK_FRAME, &head, sizeof(head), jpeg,
                         length);
 
@@ -368,7 +396,7 @@ vsw_viewing_send(vsw_viewing_t *v, uint32_t flags, const vsw_unit_t *unit,
         return rc;
     }
 
-    if (flags & VSW_FRAME_LIVE) {
+    if (flags & (VSW_FRAME_LIVE | VSW_FRAME_STAND_IN)) {
         vsw_pace_advance(&v->live, now_us);
     }
 
@@ -775,6 +803,14 @@ vsw_viewing_rest(vsw_viewing_t *v)
 }
 
 
+/* Unwatched, that is. */
+static bool
+vsw_viewing_gives_stills(const vsw_viewing_t *v)
+{
+    return v->duty.stills && v->config->still_ms > 0;
+}
+
+
 /* Detached: from when on the next keyframe is wanted. */
 static int64_t
 vsw_viewing_keyframe_due_us(const vsw_viewing_t *v)
@@ -782,7 +818,7 @@ vsw_viewing_keyframe_due_us(const vsw_viewing_t *v)
     int64_t kafka_us = v->kafka.due_us - v->kafka.slack_us;
     int64_t due_us = VSW_NEVER_US;
 
-    if (v->config->still_ms > 0) {
+    if (vsw_viewing_gives_stills(v)) {
         due_us = v->still.due_us;
     }
 
@@ -828,7 +864,7 @@ vsw_viewing_keyframe(vsw_viewing_t *v, int64_t *due_us, vsw_failure_t *failure)
 }
 
 
-/* With still off, the first keyframe is still asked for its size. */
+/* Without stills, the first keyframe is still asked for its size. */
 static int
 vsw_viewing_first_look(vsw_viewing_t *v, vsw_failure_t *failure)
 {
@@ -865,7 +901,7 @@ vsw_viewing_keyframes_are_rare(const vsw_viewing_t *v)
     int64_t    wanted_us = VSW_NEVER_US;
     vsw_unit_t key, newest;
 
-    if (v->config->still_is_set && v->config->still_ms > 0) {
+    if (v->config->still_is_set && vsw_viewing_gives_stills(v)) {
         wanted_us = v->still.interval_us;
     }
 
@@ -924,7 +960,7 @@ vsw_viewing_attach_as_needed(vsw_viewing_t *v)
                               || vsw_viewing_keyframes_are_rare(v);
     }
 
-    is_needed = v->watched > 0 || v->rates_need_units;
+    is_needed = vsw_duty_is_watched(&v->duty) || v->rates_need_units;
 
     if (is_needed && !v->is_attached) {
         vsw_viewing_attach(v);

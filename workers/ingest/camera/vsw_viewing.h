@@ -15,8 +15,7 @@
 
 #include <libavcodec/avcodec.h>
 
-#include "vsw_camera_config.h"
-#include "vsw_link.h"
+#include "vsw_stream.h"
 #include "vsw_unit_ring.h"
 
 typedef struct vsw_viewing_s vsw_viewing_t;
@@ -28,15 +27,22 @@ typedef struct {
 } vsw_viewing_counts_t;
 
 
-/* All are borrowed.  NULL: out of memory. */
+/*
+ * All are borrowed.  Wanted for nothing, before vsw_viewing_duty_set().  NULL:
+ * out of memory.
+ */
 vsw_viewing_t *vsw_viewing_create(const vsw_camera_config_t *config,
+                                  vstream_rendition_t        rendition,
                                   vsw_unit_ring_t *ring, vsw_link_t *link);
 void           vsw_viewing_destroy(vsw_viewing_t *viewing);
 
-/* The source is open; announces its stream.  As vsw_viewing_work(). */
+/*
+ * The source is open; announces its stream, if it is the main one.  As
+ * vsw_viewing_work().
+ */
 int vsw_viewing_start(vsw_viewing_t *viewing, vsw_failure_t *failure);
 
-void vsw_viewing_watched_set(vsw_viewing_t *viewing, uint32_t watched);
+void vsw_viewing_duty_set(vsw_viewing_t *viewing, const vsw_duty_t *duty);
 
 /* Is every access unit needed now? */
 bool vsw_viewing_is_attached(const vsw_viewing_t *viewing);
