@@ -21,7 +21,7 @@ CPPFLAGS += -D_GNU_SOURCE -DVSTREAM_VERSION='"$(VERSION)"' \
             -Iworkers/ingest/camera
 
 PKGS     := libavformat libavcodec libavutil libswscale libturbojpeg hiredis \
-            jansson libmicrohttpd libcyaml yaml-0.1 rdkafka
+            jansson libmicrohttpd libcyaml yaml-0.1 rdkafka openssl
 LIBS      = $(shell pkg-config --libs $(PKGS)) -lev -lm -lpthread -ldl
 PKGFLAGS  = $(shell pkg-config --cflags $(PKGS))
 
@@ -222,6 +222,8 @@ install: all
 	    $(DESTDIR)/etc/vstream/ingest.yaml.example
 	install -D -m 644 -t $(DESTDIR)/usr/share/vstream/conf conf/vstream.conf \
 	    conf/nginx-tls.conf
+	install -D -m 644 -t $(DESTDIR)/usr/share/vstream/conf/redis \
+	    conf/redis/redis.conf conf/redis/users.acl
 	install -D -m 644 -t $(DESTDIR)/lib/systemd/system conf/systemd/*.service
 	mkdir -p $(DESTDIR)/usr/share/vstream
 	cp -r --no-preserve=ownership html README.md LICENSE \

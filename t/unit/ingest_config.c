@@ -121,6 +121,20 @@ complaints_name_their_place(void **state)
         { "listen: 127.0.0.1:0\n", "line 1, column 9", "\"listen\" must" },
         { "redis:\n  url: http://h\n", "line 2, column 8", "redis.url" },
         { "redis:\n  prefix: 'v:s'\n", "line 2, column 11", "redis.prefix" },
+        { "redis:\n  ca_file: /x\n", "line 2, column 12",
+          "\"redis.ca_file\" needs a redis.url of rediss://" },
+        { "redis:\n  url: unix:/x\n  server_name: h\n", "line 3, column 16",
+          "\"redis.server_name\" needs a redis.url of rediss://" },
+        { "redis:\n  url: rediss://h\n  ca_file: /nowhere.pem\n",
+          "line 3, column 12", "redis.ca_file" },
+        { "redis:\n  url: rediss://h\n  ca_file: a/b\n", "line 3, column 12",
+          "an absolute path" },
+        { "redis:\n  url: rediss://h\n  key: /x\n", "line 3, column 8",
+          "the other of certificate and key" },
+        { "redis:\n  url: rediss://h\n  certificate: /x\n", "line 3, column 16",
+          "the other of certificate and key" },
+        { "redis:\n  url: rediss://h\n  certificate: /x\n  key: /x\n",
+          "line 3, column 16", "redis.certificate" },
         { "sources:\n  allow:\n    - 127.0.0.0/8\n    - 1.2.3\n",
           "line 4, column 7", "sources.allow[1]" },
         { "sources: {files: [relative]}\n", "line 1, column 19",
@@ -166,7 +180,8 @@ no_complaint_repeats_a_password(void **state)
     static const char *const urls[] = {
         "redis://u:canary@h:99999", "redis://u:canary%zz@h",
         "redis://u:canary@",        "redis://u:canary@h/x",
-        "rediss://u:canary@h",      "redis://u:canary@h:1/2/3",
+        "redisss://u:canary@h",     "redis://u:canary@h:1/2/3",
+        "rediss://u:canary@",       "rediss://u:canary@h:0",
     };
 
     vsw_redis_address_t address;
@@ -209,6 +224,19 @@ addresses_of_redis(void **state)
     assert_string_equal(address.user, "");
     assert_null(vsw_redis_address_read("unix:/run/redis.sock", &address));
     assert_string_equal(address.path, "/run/redis.sock");
+    assert_false(address.tls);
+    assert_null(vsw_redis_address_read("rediss://u:p@h:6380/2", &address));
+    assert_true(address.tls);
+    assert_string_equal(address.host, "h");
+    assert_string_equal(address.user, "u");
+    assert_int_equal(address.port, 6380);
+    assert_int_equal(address.db, 2);
+    assert_null(vsw_redis_address_read("rediss://h", &address));
+    assert_int_equal(address.port, 6379);
+    assert_non_null(vsw_redis_address_read("rediss://", &address));
+    assert_non_null(vsw_redis_address_read("rediss:/h", &address));
+    assert_non_null(vsw_redis_address_read("rediss:unix:/run/s", &address));
+    assert_non_null(vsw_redis_address_read("REDISS://h", &address));
     assert_non_null(vsw_redis_address_read("unix:redis.sock", &address));
     assert_non_null(vsw_redis_address_read("redis://a%4@h", &address));
     assert_non_null(vsw_redis_address_read("redis://a%00@h", &address));

@@ -111,6 +111,42 @@ nothing_is_torn(void **state)
 }
 
 
+/* As TLS writes: records of any length, taken off the oldest bytes. */
+static void
+bytes_are_taken_one_by_one(void **state)
+{
+    vsw_redis_output_t output = { .first = NULL };
+    vstream_slice_t    argv[1], oldest;
+    char              *value = calloc(1, 100000);
+    char               got[8];
+    size_t             n = 0;
+
+    (void) state;
+    assert_non_null(value);
+    assert_int_equal(vsw_redis_output_oldest(&output).length, 0);
+
+    argv[0] = VSTREAM_SLICE("PING");
+    assert_int_equal(vsw_redis_output_add(&output, argv, 1, NULL), VSTREAM_OK);
+    argv[0] = (vstream_slice_t) { value, 100000 };
+    assert_int_equal(vsw_redis_output_add(&output, argv, 1, NULL), VSTREAM_OK);
+
+    while ((oldest = vsw_redis_output_oldest(&output)).length > 0) {
+        if (n < sizeof(got)) {
+            got[n] = oldest.data[0];
+        }
+        vsw_redis_output_written(&output, 1);
+        n++;
+    }
+
+    assert_memory_equal(got, "*1\r\n$4\r\n", sizeof(got));
+    assert_int_equal(n, 14 + 4 + 9 + 100000 + 2);
+    assert_int_equal(output.unsent, 0);
+    assert_null(output.first);
+    assert_null(output.last);
+    free(value);
+}
+
+
 static void
 unsent_bytes_are_bounded(void **state)
 {
@@ -144,6 +180,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_have_the_form_of_resp),
         cmocka_unit_test(nothing_is_torn),
+        cmocka_unit_test(bytes_are_taken_one_by_one),
         cmocka_unit_test(unsent_bytes_are_bounded),
     };
 

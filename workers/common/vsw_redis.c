@@ -3,9 +3,9 @@
  *
  * DESIGN  A state changes through vsw_redis_enter() alone:
  *
- *     DOWN -> CONNECTING -> GREETING -> UP, and from each back to DOWN.
+ *     DOWN -> CONNECTING -> (SECURING, with TLS) -> GREETING -> UP,
  *
- * Replies match commands by order.  Whoever finds the connection broken inside a callback only sets
+ * and from each back to DOWN.  Replies match commands by order.  Whoever finds the connection broken inside a callback only sets
  * `broken`; the connection is closed where no callback is on the stack.
  */
 
@@ -14,6 +14,7 @@
 #include "vsw_log.h"
 #include "vsw_redis_output.h"
 #include "vsw_redis_socket.h"
+#include "vsw_secret.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,11 +29,13 @@
 #define VSW_REDIS_READS     32 /* in one event, so that others get a turn */
 #define VSW_REDIS_NUMBER    24
 #define VSW_REDIS_GREETINGS 3
+#define VSW_REDIS_OLDEST    7
 
 
 typedef enum {
     VSW_REDIS_DOWN,
     VSW_REDIS_CONNECTING,
+    VSW_REDIS_SECURING,
     VSW_REDIS_GREETING,
     VSW_REDIS_UP,
 } vsw_redis_state_t;
@@ -58,6 +61,7 @@ struct vsw_redis_s {
     ev_io             writable;
     ev_timer          tick;
     redisReader      *reader;
+    vsw_redis_tls_t  *tls; /* NULL: without */
 
     vsw_redis_output_t    output;
     vsw_redis_pending_t  *pending; /* oldest first */
@@ -74,7 +78,10 @@ struct vsw_redis_s {
     const char        *broken; /* why the connection must be closed, or NULL */
     unsigned           hung : 1;
     unsigned           refused : 1; /* try again slowly */
+    unsigned           old : 1;     /* of a version that cannot be used */
     unsigned           told : 1;    /* this outage has been logged */
+    unsigned           reading_writes : 1; /* TLS reads on when it can write */
+    unsigned           writing_reads : 1;  /* and the other way round */
 };
 
 
@@ -82,15 +89,25 @@ static void vsw_redis_connect(vsw_redis_t *redis);
 static int  vsw_redis_socket(vsw_redis_t *redis);
 static void vsw_redis_enter(vsw_redis_t *redis, vsw_redis_state_t state);
 static void vsw_redis_close(vsw_redis_t *redis, const char *why);
+static void vsw_redis_connected(vsw_redis_t *redis);
+static void vsw_redis_secure(vsw_redis_t *redis);
+static void vsw_redis_watch(vsw_redis_t *redis);
+static void vsw_redis_watch_io(vsw_redis_t *redis, ev_io *io, bool wanted);
 static void vsw_redis_greet(vsw_redis_t *redis);
-static void vsw_redis_greeted(void *data, const redisReply *reply);
-static void vsw_redis_on_tick(struct ev_loop *loop, ev_timer *timer,
-                              int events);
-static void vsw_redis_excuse(vsw_redis_t *redis, int64_t late_ms);
+static void vsw_redis_introduced(void *data, const redisReply *reply);
+static const char *vsw_redis_version(const redisReply *hello);
+static void        vsw_redis_greeted(void *data, const redisReply *reply);
+static void        vsw_redis_on_tick(struct ev_loop *loop, ev_timer *timer,
+                                     int events);
+static void        vsw_redis_excuse(vsw_redis_t *redis, int64_t late_ms);
 static void vsw_redis_on_readable(struct ev_loop *loop, ev_io *io, int events);
 static void vsw_redis_on_writable(struct ev_loop *loop, ev_io *io, int events);
-static int  vsw_redis_write(vsw_redis_t *redis);
+static const char *vsw_redis_write(vsw_redis_t *redis);
+static const char *vsw_redis_write_tls(vsw_redis_t *redis);
+static ssize_t vsw_redis_receive(vsw_redis_t *redis, char *buffer, size_t size);
 static const char *vsw_redis_read(vsw_redis_t *redis);
+static const char *vsw_redis_read_some(vsw_redis_t *redis);
+static const char *vsw_redis_refusal(vsw_redis_t *redis);
 static const char *vsw_redis_replies(vsw_redis_t *redis);
 static void vsw_redis_dispatch(vsw_redis_t *redis, const redisReply *reply);
 static bool vsw_redis_is_push(const redisReply *reply);
@@ -198,6 +215,13 @@ vsw_redis_is_hung(const vsw_redis_t *redis)
 }
 
 
+bool
+vsw_redis_is_old(const vsw_redis_t *redis)
+{
+    return redis->old;
+}
+
+
 size_t
 vsw_redis_unsent(const vsw_redis_t *redis)
 {
@@ -270,8 +294,8 @@ vsw_redis_socket(vsw_redis_t *redis)
     const char *error;
 
     if (redis->options.password_file != NULL) {
-        error = vsw_redis_password_read(redis->options.password_file,
-                                        &redis->options.address);
+        error = vsw_secret_read(redis->options.password_file,
+                                redis->options.address.password);
         if (error != NULL) {
             redis->broken = "the password file cannot be used";
             vsw_log(VSW_LOG_ERROR, "redis password file refused",
@@ -290,8 +314,8 @@ vsw_redis_socket(vsw_redis_t *redis)
 static void
 vsw_redis_enter(vsw_redis_t *redis, vsw_redis_state_t state)
 {
-    static const char *const names[] = { "down", "connecting", "greeting",
-                                         "up" };
+    static const char *const names[] = { "down", "connecting", "securing",
+                                         "greeting", "up" };
 
     vsw_log(VSW_LOG_DEBUG, "redis connection changed state",
             VSW_LOG_TEXT("connection", redis->options.name),
@@ -339,7 +363,93 @@ vsw_redis_close(vsw_redis_t *redis, const char *why)
 }
 
 
-/* AUTH and SELECT as needed; PING shows whether Redis will talk to us. */
+/* The socket is connected. */
+static void
+vsw_redis_connected(vsw_redis_t *redis)
+{
+    const char *error;
+
+    if (!redis->options.address.tls) {
+        vsw_redis_greet(redis);
+        return;
+    }
+
+    redis->tls = vsw_redis_tls_create(
+        &redis->options.tls, redis->options.address.host, redis->fd, &error);
+
+    if (redis->tls == NULL) {
+        vsw_log(VSW_LOG_ERROR, "redis certificates cannot be used",
+                VSW_LOG_TEXT("connection", redis->options.name),
+                VSW_LOG_TEXT("reason", error));
+        redis->refused = 1;
+        vsw_redis_close(redis, "a file of its certificates cannot be used");
+        return;
+    }
+
+    vsw_redis_enter(redis, VSW_REDIS_SECURING);
+    vsw_redis_secure(redis);
+}
+
+
+/* Goes on with the handshake. */
+static void
+vsw_redis_secure(vsw_redis_t *redis)
+{
+    int rc = vsw_redis_tls_handshake(redis->tls);
+
+    if (rc == VSTREAM_ERROR) {
+        redis->refused = vsw_redis_tls_is_refusal(redis->tls);
+        vsw_redis_close(redis, vsw_redis_tls_error(redis->tls));
+        return;
+    }
+
+    if (rc == VSTREAM_OK) {
+        vsw_redis_greet(redis);
+        return;
+    }
+
+    redis->writing_reads =
+        vsw_redis_tls_wants(redis->tls) == VSW_REDIS_TLS_READABLE;
+    vsw_redis_watch(redis);
+}
+
+
+/*
+ * Waits for what can be gone on with, and for nothing else: a socket that is
+ * ready for what nobody does would keep the loop busy.
+ */
+static void
+vsw_redis_watch(vsw_redis_t *redis)
+{
+    bool reading, writing;
+
+    if (redis->state == VSW_REDIS_SECURING) {
+        reading = redis->writing_reads;
+        writing = !reading;
+
+    } else {
+        reading = redis->state >= VSW_REDIS_GREETING && !redis->reading_writes;
+        writing = redis->reading_writes
+                  || (redis->output.first != NULL && !redis->writing_reads);
+    }
+
+    vsw_redis_watch_io(redis, &redis->readable, reading);
+    vsw_redis_watch_io(redis, &redis->writable, writing);
+}
+
+
+static void
+vsw_redis_watch_io(vsw_redis_t *redis, ev_io *io, bool wanted)
+{
+    if (wanted) {
+        ev_io_start(redis->loop, io);
+    } else {
+        ev_io_stop(redis->loop, io);
+    }
+}
+
+
+/* AUTH and SELECT as needed; HELLO asks its version; PING shows whether Redis will talk to us. */
 static void
 vsw_redis_greet(vsw_redis_t *redis)
 {
@@ -349,8 +459,10 @@ vsw_redis_greet(vsw_redis_t *redis)
     size_t                     argc;
 
     vsw_redis_enter(redis, VSW_REDIS_GREETING);
-    ev_io_start(redis->loop, &redis->readable);
+    redis->reading_writes = 0;
+    redis->writing_reads = 0;
     redis->greetings = 1;
+    vsw_redis_watch(redis);
 
     if (address->password[0] != '\0') {
         argc = 0;
@@ -373,8 +485,70 @@ vsw_redis_greet(vsw_redis_t *redis)
         vsw_redis_send(redis, vsw_redis_greeted, redis, argv, 2, NULL);
     }
 
+    argv[0] = VSTREAM_SLICE("HELLO");
+    argv[1] = VSTREAM_SLICE("2");
+    redis->greetings++;
+    vsw_redis_send(redis, vsw_redis_introduced, redis, argv, 2, NULL);
+
     argv[0] = VSTREAM_SLICE("PING");
     vsw_redis_send(redis, vsw_redis_greeted, redis, argv, 1, NULL);
+}
+
+
+/* The answer to HELLO, which Redis knows since its version 6. */
+static void
+vsw_redis_introduced(void *data, const redisReply *reply)
+{
+    vsw_redis_t *redis = data;
+    const char  *error = reply == NULL ? NULL : vsw_redis_error(reply);
+    const char  *version = "5 or older";
+
+    if (reply == NULL || redis->broken != NULL) {
+        return;
+    }
+
+    if (error == NULL) {
+        version = vsw_redis_version(reply);
+        redis->old =
+            version != NULL && strtol(version, NULL, 10) < VSW_REDIS_OLDEST;
+    } else {
+        redis->old = strncmp(error, "ERR unknown command", 19) == 0;
+    }
+
+    if (!redis->old) {
+        vsw_redis_greeted(data, reply);
+        return;
+    }
+
+    if (!redis->told) {
+        vsw_log(VSW_LOG_ERROR, "this Redis is older than 7 and cannot be used",
+                VSW_LOG_TEXT("connection", redis->options.name),
+                VSW_LOG_TEXT("version", version));
+    }
+
+    vsw_redis_refuse(redis, "Redis is older than 7");
+}
+
+
+/* NULL: it does not say. */
+static const char *
+vsw_redis_version(const redisReply *hello)
+{
+    size_t i;
+
+    if (hello->type != REDIS_REPLY_ARRAY) {
+        return NULL;
+    }
+
+    for (i = 0; i + 1 < hello->elements; i += 2) {
+        if (hello->element[i]->type == REDIS_REPLY_STRING
+            && strcmp(hello->element[i]->str, "version") == 0)
+        {
+            return vsw_redis_string(hello->element[i + 1]).data;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -395,7 +569,8 @@ vsw_redis_greeted(void *data, const redisReply *reply)
         }
 
         redis->refused = strncmp(reply->str, "LOADING", 7) != 0;
-        redis->broken = "its answer to AUTH, SELECT or PING was an error";
+        redis->broken =
+            "its answer to AUTH, SELECT, HELLO or PING was an error";
         return;
     }
 
@@ -407,6 +582,7 @@ vsw_redis_greeted(void *data, const redisReply *reply)
             VSW_LOG_TEXT("connection", redis->options.name));
 
     redis->told = 0;
+    redis->old = 0;
     redis->connections++;
     vsw_redis_enter(redis, VSW_REDIS_UP);
 
@@ -446,9 +622,11 @@ vsw_redis_on_tick(struct ev_loop *loop, ev_timer *timer, int events)
         return;
     }
 
-    if (redis->state == VSW_REDIS_CONNECTING) {
+    if (redis->state <= VSW_REDIS_SECURING) {
         if (now - redis->entered_ms > VSW_REDIS_CONNECT_MS) {
-            vsw_redis_close(redis, "no connection in time");
+            vsw_redis_close(redis, redis->state == VSW_REDIS_SECURING
+                                       ? "no TLS handshake in time"
+                                       : "no connection in time");
         }
         return;
     }
@@ -491,7 +669,16 @@ vsw_redis_on_readable(struct ev_loop *loop, ev_io *io, int events)
     (void) loop;
     (void) events;
 
-    error = vsw_redis_read(redis);
+    if (redis->state == VSW_REDIS_SECURING) {
+        vsw_redis_secure(redis);
+        return;
+    }
+
+    error = redis->writing_reads ? vsw_redis_write(redis) : NULL;
+    if (error == NULL) {
+        error = vsw_redis_read(redis);
+    }
+
     if (error != NULL) {
         vsw_redis_close(redis, error);
     }
@@ -502,47 +689,135 @@ static void
 vsw_redis_on_writable(struct ev_loop *loop, ev_io *io, int events)
 {
     vsw_redis_t *redis = io->data;
+    const char  *error;
     socklen_t    length = sizeof(int);
-    int          error = 0;
+    int          failed = 0;
 
     (void) loop;
     (void) events;
 
     if (redis->state == VSW_REDIS_CONNECTING) {
-        getsockopt(redis->fd, SOL_SOCKET, SO_ERROR, &error, &length);
-        if (error != 0) {
-            vsw_redis_close(redis, strerror(error));
+        getsockopt(redis->fd, SOL_SOCKET, SO_ERROR, &failed, &length);
+        if (failed != 0) {
+            vsw_redis_close(redis, strerror(failed));
             return;
         }
-        vsw_redis_greet(redis);
+        vsw_redis_connected(redis);
+        return;
+    }
+
+    if (redis->state == VSW_REDIS_SECURING) {
+        vsw_redis_secure(redis);
+        return;
     }
 
     error = vsw_redis_write(redis);
-    if (error != 0) {
-        vsw_redis_close(redis, strerror(error));
+    if (error == NULL && redis->reading_writes) {
+        error = vsw_redis_read(redis);
+    }
+
+    if (error != NULL) {
+        vsw_redis_close(redis, error);
     }
 }
 
 
-/* Writes, and waits for the socket if there is more; 0 or an errno. */
-static int
+/*
+ * Writes, and waits for the socket if there is more.  NULL, or why the
+ * connection must be closed.
+ */
+static const char *
 vsw_redis_write(vsw_redis_t *redis)
 {
-    int error = vsw_redis_output_write(&redis->output, redis->fd);
+    const char *error = NULL;
+    int         failed;
 
-    if (redis->output.first == NULL) {
-        ev_io_stop(redis->loop, &redis->writable);
+    if (redis->tls != NULL) {
+        error = vsw_redis_write_tls(redis);
+
     } else {
-        ev_io_start(redis->loop, &redis->writable);
+        failed = vsw_redis_output_write(&redis->output, redis->fd);
+        error = failed == 0 ? NULL : strerror(failed);
+    }
+
+    vsw_redis_watch(redis);
+
+    return error;
+}
+
+
+static const char *
+vsw_redis_write_tls(vsw_redis_t *redis)
+{
+    vstream_slice_t bytes;
+    ssize_t         n;
+
+    redis->writing_reads = 0;
+
+    for (;;) {
+        bytes = vsw_redis_output_oldest(&redis->output);
+        if (bytes.length == 0) {
+            return NULL;
+        }
+
+        n = vsw_redis_tls_write(redis->tls, bytes.data, bytes.length);
+
+        if (n > 0) {
+            vsw_redis_output_written(&redis->output, (size_t) n);
+            continue;
+        }
+
+        if (n == -1 && errno == EAGAIN) {
+            redis->writing_reads =
+                vsw_redis_tls_wants(redis->tls) == VSW_REDIS_TLS_READABLE;
+            return NULL;
+        }
+
+        return vsw_redis_tls_error(redis->tls);
+    }
+}
+
+
+/* As recv(2). */
+static ssize_t
+vsw_redis_receive(vsw_redis_t *redis, char *buffer, size_t size)
+{
+    ssize_t n;
+
+    if (redis->tls == NULL) {
+        return recv(redis->fd, buffer, size, 0);
+    }
+
+    n = vsw_redis_tls_read(redis->tls, buffer, size);
+    redis->reading_writes =
+        n == -1 && errno == EAGAIN
+        && vsw_redis_tls_wants(redis->tls) == VSW_REDIS_TLS_WRITABLE;
+
+    return n;
+}
+
+
+/* Reads what there is.  NULL, or why the connection must be closed. */
+static const char *
+vsw_redis_read(vsw_redis_t *redis)
+{
+    const char *error = vsw_redis_read_some(redis);
+
+    if (error == NULL && redis->tls != NULL) {
+        vsw_redis_watch(redis);
+
+        /* The socket knows nothing of what OpenSSL has already. */
+        if (vsw_redis_tls_unread(redis->tls) > 0) {
+            ev_feed_event(redis->loop, &redis->readable, EV_READ);
+        }
     }
 
     return error;
 }
 
 
-/* NULL, or why the connection must be closed. */
 static const char *
-vsw_redis_read(vsw_redis_t *redis)
+vsw_redis_read_some(vsw_redis_t *redis)
 {
     const char *error;
     ssize_t     n;
@@ -550,10 +825,15 @@ vsw_redis_read(vsw_redis_t *redis)
     int         i;
 
     for (i = 0; i < VSW_REDIS_READS; i++) {
-        n = recv(redis->fd, buffer, sizeof(buffer), 0);
+        n = vsw_redis_receive(redis, buffer, sizeof(buffer));
+
+        if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+            return NULL;
+        }
 
         if (n == -1) {
-            return errno == EAGAIN || errno == EINTR ? NULL : strerror(errno);
+            return redis->tls == NULL ? strerror(errno)
+                                      : vsw_redis_refusal(redis);
         }
 
         if (n == 0) {
@@ -575,6 +855,16 @@ vsw_redis_read(vsw_redis_t *redis)
     }
 
     return NULL;
+}
+
+
+/* With TLS 1.3 the other end's refusal comes after the handshake. */
+static const char *
+vsw_redis_refusal(vsw_redis_t *redis)
+{
+    redis->refused = vsw_redis_tls_is_refusal(redis->tls);
+
+    return vsw_redis_tls_error(redis->tls);
 }
 
 
@@ -695,8 +985,10 @@ vsw_redis_send(vsw_redis_t *redis, vsw_redis_reply_fn *reply, void *data,
      * At once: were this process stopped between here and the next turn of
      * its loop, a frame would go out long after its deadline.
      */
-    if (!idle || vsw_redis_write(redis) != 0) {
-        ev_io_start(redis->loop, &redis->writable);
+    if (!idle) {
+        vsw_redis_watch(redis);
+    } else if (vsw_redis_write(redis) != NULL) {
+        ev_io_start(redis->loop, &redis->writable); /* fails there again */
     }
 
     return VSTREAM_OK;
@@ -708,6 +1000,9 @@ static void
 vsw_redis_clear(vsw_redis_t *redis)
 {
     vsw_redis_pending_t *pending;
+
+    vsw_redis_tls_destroy(redis->tls);
+    redis->tls = NULL;
 
     if (redis->fd != -1) {
         ev_io_stop(redis->loop, &redis->readable);

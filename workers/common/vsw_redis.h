@@ -22,9 +22,10 @@
 #include <hiredis/hiredis.h>
 
 #include "vsw_redis_address.h"
+#include "vsw_redis_tls.h"
 #include "vstream_slice.h"
 
-#define VSW_REDIS_CONNECT_MS 2000  /* until the socket is connected */
+#define VSW_REDIS_CONNECT_MS 2000  /* for the socket, and for TLS */
 #define VSW_REDIS_HUNG_MS    1000  /* a reply this late: Redis hangs */
 #define VSW_REDIS_REPLY_MS   10000 /* a reply this late: connect anew */
 #define VSW_REDIS_REFUSED_MS 5000  /* until a refused Redis is tried again */
@@ -57,9 +58,10 @@ typedef struct {
 } vsw_redis_handlers_t; /* each may be NULL */
 
 typedef struct {
-    vsw_redis_address_t address;
-    const char         *password_file; /* NULL: none; read at each connect */
-    const char         *name;          /* for the log: "control" */
+    vsw_redis_address_t     address;
+    vsw_redis_tls_options_t tls;
+    const char *password_file; /* NULL: none; read at each connect */
+    const char *name;          /* for the log: "control" */
 } vsw_redis_options_t;
 
 
@@ -97,7 +99,8 @@ void vsw_redis_refuse(vsw_redis_t *redis, const char *reason);
 
 bool     vsw_redis_is_up(const vsw_redis_t *redis);
 bool     vsw_redis_is_hung(const vsw_redis_t *redis);
-size_t   vsw_redis_unsent(const vsw_redis_t *redis);      /* bytes */
+bool     vsw_redis_is_old(const vsw_redis_t *redis); /* it is older than 7 */
+size_t   vsw_redis_unsent(const vsw_redis_t *redis); /* bytes */
 uint64_t vsw_redis_connections(const vsw_redis_t *redis); /* so far */
 
 /* The error text of a reply, or NULL if it is none. */

@@ -4,12 +4,8 @@
 
 #include "vsw_redis_address.h"
 
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 
 static const char *vsw_redis_address_unix(const char          *path,
@@ -38,12 +34,14 @@ vsw_redis_address_read(const char *text, vsw_redis_address_t *address)
         return vsw_redis_address_unix(text + 5, address);
     }
 
-    if (strncmp(text, "redis://", 8) != 0) {
-        return "must be redis://[user[:password]@]host[:port][/db] or "
+    address->tls = strncmp(text, "rediss://", 9) == 0;
+
+    if (!address->tls && strncmp(text, "redis://", 8) != 0) {
+        return "must be redis[s]://[user[:password]@]host[:port][/db] or "
                "unix:/path";
     }
 
-    text += 8;
+    text += address->tls ? 9 : 8;
     end = text + strcspn(text, "/");
     at = memrchr(text, '@', (size_t) (end - text));
 
@@ -79,50 +77,6 @@ vsw_redis_address_read(const char *text, vsw_redis_address_t *address)
     }
 
     return *text == '\0' ? NULL : "has something left over at its end";
-}
-
-
-const char *
-vsw_redis_password_read(const char *path, vsw_redis_address_t *address)
-{
-    struct stat st;
-    ssize_t     n;
-    char        text[VSW_REDIS_PASSWORD_MAX + 2];
-    int         fd;
-
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd == -1) {
-        return "cannot be opened";
-    }
-
-    if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return "is no regular file";
-    }
-
-    if (st.st_mode & S_IRWXO) {
-        close(fd);
-        return "is open to all users of this host; chmod o-rwx it";
-    }
-
-    n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-
-    if (n <= 0) {
-        return "is empty";
-    }
-
-    text[n] = '\0';
-    text[strcspn(text, "\r\n")] = '\0';
-
-    if (text[0] == '\0' || strlen(text) > VSW_REDIS_PASSWORD_MAX) {
-        return "holds no password of 1 to 512 bytes in its first line";
-    }
-
-    memcpy(address->password, text, strlen(text) + 1);
-    explicit_bzero(text, sizeof(text));
-
-    return NULL;
 }
 
 

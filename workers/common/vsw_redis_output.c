@@ -32,7 +32,6 @@ static vsw_redis_chunk_t *vsw_redis_chunk(vsw_redis_output_t *output,
 static void vsw_redis_append(vsw_redis_chunk_t *chunk, vstream_slice_t bytes);
 static void vsw_redis_append_header(vsw_redis_chunk_t *chunk, char type,
                                     size_t number);
-static void vsw_redis_written(vsw_redis_output_t *output, size_t n);
 
 
 int
@@ -98,9 +97,50 @@ vsw_redis_output_write(vsw_redis_output_t *output, int fd)
         return errno == EAGAIN || errno == EINTR ? 0 : errno;
     }
 
-    vsw_redis_written(output, (size_t) n);
+    vsw_redis_output_written(output, (size_t) n);
 
     return 0;
+}
+
+
+vstream_slice_t
+vsw_redis_output_oldest(const vsw_redis_output_t *output)
+{
+    const vsw_redis_chunk_t *chunk = output->first;
+
+    if (chunk == NULL) {
+        return (vstream_slice_t) { NULL, 0 };
+    }
+
+    return (vstream_slice_t) { chunk->data + chunk->sent,
+                               chunk->used - chunk->sent };
+}
+
+
+/* A chunk that has gone out whole is freed. */
+void
+vsw_redis_output_written(vsw_redis_output_t *output, size_t n)
+{
+    vsw_redis_chunk_t *chunk;
+
+    output->unsent -= n;
+
+    while (n > 0) {
+        chunk = output->first;
+
+        if (n < chunk->used - chunk->sent) {
+            chunk->sent += n;
+            return;
+        }
+
+        n -= chunk->used - chunk->sent;
+        output->first = chunk->next;
+        free(chunk);
+    }
+
+    if (output->first == NULL) {
+        output->last = NULL;
+    }
 }
 
 
@@ -184,31 +224,4 @@ vsw_redis_append_header(vsw_redis_chunk_t *chunk, char type, size_t number)
     chunk->used += (size_t) snprintf(chunk->data + chunk->used,
                                      chunk->capacity - chunk->used, "%c%zu\r\n",
                                      type, number);
-}
-
-
-/* A chunk that has gone out whole is freed. */
-static void
-vsw_redis_written(vsw_redis_output_t *output, size_t n)
-{
-    vsw_redis_chunk_t *chunk;
-
-    output->unsent -= n;
-
-    while (n > 0) {
-        chunk = output->first;
-
-        if (n < chunk->used - chunk->sent) {
-            chunk->sent += n;
-            return;
-        }
-
-        n -= chunk->used - chunk->sent;
-        output->first = chunk->next;
-        free(chunk);
-    }
-
-    if (output->first == NULL) {
-        output->last = NULL;
-    }
 }

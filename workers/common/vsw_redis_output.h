@@ -35,6 +35,14 @@ int vsw_redis_output_add(vsw_redis_output_t    *output,
 /* Writes what the socket takes.  0 or an errno. */
 int vsw_redis_output_write(vsw_redis_output_t *output, int fd);
 
+/*
+ * For those who write by other means: the oldest bytes, which stay where they
+ * are until vsw_redis_output_written() says that `n` of them have gone out.
+ * Empty: there are none.
+ */
+vstream_slice_t vsw_redis_output_oldest(const vsw_redis_output_t *output);
+void            vsw_redis_output_written(vsw_redis_output_t *output, size_t n);
+
 void vsw_redis_output_clear(vsw_redis_output_t *output);
 
 

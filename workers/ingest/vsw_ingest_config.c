@@ -45,6 +45,10 @@ static bool        vsw_ingest_config_kafka_swap(vsw_config_kafka_t *a,
                                                 vsw_config_kafka_t *b);
 static const char *vsw_ingest_config_redis(const vsw_config_redis_t *redis,
                                            char *path, size_t path_size);
+static const char *vsw_ingest_config_files(const vsw_config_redis_t *redis,
+                                           char *path, size_t path_size);
+static const char *vsw_ingest_config_needless(const vsw_config_redis_t *redis,
+                                              char *path, size_t path_size);
 static const char *vsw_ingest_config_sources(
     const vsw_config_sources_t *sources, char *path, size_t path_size);
 static const char *vsw_ingest_config_inputs(const vsw_config_sources_t *sources,
@@ -96,9 +100,19 @@ static const cyaml_schema_value_t vsw_file_schema = {
 static const cyaml_schema_field_t vsw_redis_fields[] = {
     CYAML_FIELD_STRING_PTR("url", VSW_OPTIONAL_PTR, vsw_config_redis_t, url, 1,
                            VSW_INGEST_TEXT_MAX),
+    CYAML_FIELD_STRING_PTR("user", VSW_OPTIONAL_PTR, vsw_config_redis_t, user,
+                           1, VSW_REDIS_USER_MAX),
     CYAML_FIELD_STRING_PTR("password_file", VSW_OPTIONAL_PTR,
                            vsw_config_redis_t, password_file, 1,
                            VSW_INGEST_TEXT_MAX),
+    CYAML_FIELD_STRING_PTR("ca_file", VSW_OPTIONAL_PTR, vsw_config_redis_t,
+                           ca_file, 1, VSW_INGEST_TEXT_MAX),
+    CYAML_FIELD_STRING_PTR("certificate", VSW_OPTIONAL_PTR, vsw_config_redis_t,
+                           certificate, 1, VSW_INGEST_TEXT_MAX),
+    CYAML_FIELD_STRING_PTR("key", VSW_OPTIONAL_PTR, vsw_config_redis_t, key, 1,
+                           VSW_INGEST_TEXT_MAX),
+    CYAML_FIELD_STRING_PTR("server_name", VSW_OPTIONAL_PTR, vsw_config_redis_t,
+                           server_name, 1, VSW_INGEST_TEXT_MAX),
     CYAML_FIELD_STRING_PTR("prefix", VSW_OPTIONAL_PTR, vsw_config_redis_t,
                            prefix, 1, VSTREAM_PREFIX_MAX),
     CYAML_FIELD_END,
@@ -275,15 +289,20 @@ bool
 vsw_ingest_config_adopt(vsw_ingest_config_t *config,
                         vsw_ingest_config_t *former)
 {
-    bool changed = false;
+    vsw_config_redis_t *redis = &config->redis, *old = &former->redis;
+    bool                changed = false;
 
     changed |= vsw_ingest_config_swap(&config->replica, &former->replica);
     changed |= vsw_ingest_config_swap(&config->listen, &former->listen);
-    changed |= vsw_ingest_config_swap(&config->redis.url, &former->redis.url);
+    changed |= vsw_ingest_config_swap(&redis->url, &old->url);
+    changed |= vsw_ingest_config_swap(&redis->user, &old->user);
+    changed |= vsw_ingest_config_swap(&redis->prefix, &old->prefix);
     changed |=
-        vsw_ingest_config_swap(&config->redis.prefix, &former->redis.prefix);
-    changed |= vsw_ingest_config_swap(&config->redis.password_file,
-                                      &former->redis.password_file);
+        vsw_ingest_config_swap(&redis->password_file, &old->password_file);
+    changed |= vsw_ingest_config_swap(&redis->ca_file, &old->ca_file);
+    changed |= vsw_ingest_config_swap(&redis->certificate, &old->certificate);
+    changed |= vsw_ingest_config_swap(&redis->key, &old->key);
+    changed |= vsw_ingest_config_swap(&redis->server_name, &old->server_name);
     changed |= vsw_ingest_config_kafka_swap(&config->kafka, &former->kafka);
 
     return changed;
@@ -430,11 +449,20 @@ vsw_ingest_config_redis(const vsw_config_redis_t *redis, char *path,
     vsw_redis_address_t address;
     const char         *problem;
 
+    bool tls;
+
     problem = vsw_redis_address_read(redis->url, &address);
+    tls = address.tls;
     explicit_bzero(&address, sizeof(address));
 
     if (problem != NULL) {
         snprintf(path, path_size, "redis.url");
+        return problem;
+    }
+
+    problem = tls ? vsw_ingest_config_files(redis, path, path_size)
+                  : vsw_ingest_config_needless(redis, path, path_size);
+    if (problem != NULL) {
         return problem;
     }
 
@@ -445,6 +473,66 @@ vsw_ingest_config_redis(const vsw_config_redis_t *redis, char *path,
     }
 
     return NULL;
+}
+
+
+vsw_redis_tls_options_t
+vsw_ingest_config_tls(const vsw_config_redis_t *redis)
+{
+    return (vsw_redis_tls_options_t) { .ca_file = redis->ca_file,
+                                       .certificate = redis->certificate,
+                                       .key = redis->key,
+                                       .server_name = redis->server_name };
+}
+
+
+static const char *
+vsw_ingest_config_files(const vsw_config_redis_t *redis, char *path,
+                        size_t path_size)
+{
+    static const char *const names[] = {
+        [VSW_REDIS_TLS_CA_FILE] = "redis.ca_file",
+        [VSW_REDIS_TLS_CERTIFICATE] = "redis.certificate",
+        [VSW_REDIS_TLS_KEY] = "redis.key",
+    };
+
+    vsw_redis_tls_options_t options = vsw_ingest_config_tls(redis);
+    vsw_redis_tls_file_t    file;
+    const char             *problem;
+
+    if ((redis->certificate == NULL) != (redis->key == NULL)) {
+        snprintf(path, path_size, "%s",
+                 redis->key == NULL ? "redis.certificate" : "redis.key");
+        return "needs the other of certificate and key, too";
+    }
+
+    problem = vsw_redis_tls_check(&options, &file);
+    if (problem != NULL) {
+        snprintf(path, path_size, "%s", names[file]);
+    }
+
+    return problem;
+}
+
+
+/* Whoever writes ca_file means to be safe: without TLS he is not. */
+static const char *
+vsw_ingest_config_needless(const vsw_config_redis_t *redis, char *path,
+                           size_t path_size)
+{
+    const char *name = redis->ca_file != NULL       ? "ca_file"
+                       : redis->certificate != NULL ? "certificate"
+                       : redis->key != NULL         ? "key"
+                       : redis->server_name != NULL ? "server_name"
+                                                    : NULL;
+
+    if (name == NULL) {
+        return NULL;
+    }
+
+    snprintf(path, path_size, "redis.%s", name);
+
+    return "needs a redis.url of rediss://";
 }
 
 

@@ -16,6 +16,7 @@
 #include "vsw_kafka_section.h"
 #include "vsw_log.h"
 #include "vsw_redis_address.h"
+#include "vsw_redis_tls.h"
 
 #define VSW_INGEST_LISTEN        "127.0.0.1:9464"
 #define VSW_INGEST_REDIS_URL     "redis://127.0.0.1:6379"
@@ -35,7 +36,12 @@ typedef struct {
 
 typedef struct {
     char *url;
+    char *user;          /* NULL: the URL's */
     char *password_file; /* NULL: none */
+    char *ca_file;       /* of TLS, as in vsw_redis_tls_options_t */
+    char *certificate;
+    char *key;
+    char *server_name;
     char *prefix;
 } vsw_config_redis_t;
 
@@ -99,6 +105,9 @@ int vsw_ingest_config_text_set(char **text, const char *value);
  */
 bool vsw_ingest_config_adopt(vsw_ingest_config_t *config,
                              vsw_ingest_config_t *former);
+
+/* What vsw_redis_create() wants to know of TLS; borrows the texts. */
+vsw_redis_tls_options_t vsw_ingest_config_tls(const vsw_config_redis_t *redis);
 
 /*
  * Judges what libcyaml cannot.  NULL, or what is wrong; *path then names the

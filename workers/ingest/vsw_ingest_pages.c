@@ -84,6 +84,8 @@ vsw_pages_ready(const vsw_supervisor_t *supervisor, vsw_http_answer_t *answer)
         vsw_pages_text(answer, 503, "leaving\n");
     } else if (vsw_redis_is_hung(supervisor->env.control)) {
         vsw_pages_text(answer, 503, "redis hangs\n");
+    } else if (vsw_redis_is_old(supervisor->env.control)) {
+        vsw_pages_text(answer, 503, "redis is older than 7\n");
     } else {
         vsw_pages_text(answer, 503, "redis is away\n");
     }

@@ -209,15 +209,20 @@ vsw_supervisor_connect(vsw_supervisor_t *supervisor)
         .pushed = vsw_supervisor_news,
     };
 
-    vsw_camera_env_t   *env = &supervisor->env;
-    vsw_redis_options_t options = {
-        .password_file = supervisor->config->redis.password_file,
+    const vsw_config_redis_t *redis = &supervisor->config->redis;
+    vsw_camera_env_t         *env = &supervisor->env;
+    vsw_redis_options_t       options = {
+              .password_file = redis->password_file,
+              .tls = vsw_ingest_config_tls(redis),
     };
 
-    if (vsw_redis_address_read(supervisor->config->redis.url, &options.address)
-        != NULL)
-    {
+    if (vsw_redis_address_read(redis->url, &options.address) != NULL) {
         return -1;
+    }
+
+    if (options.address.user[0] == '\0' && redis->user != NULL) {
+        snprintf(options.address.user, sizeof(options.address.user), "%s",
+                 redis->user);
     }
 
     options.name = "control";
