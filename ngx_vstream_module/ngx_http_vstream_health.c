@@ -25,7 +25,9 @@ ngx_http_vstream_ready_handler(ngx_http_request_t *r)
     if (!ngx_http_vstream_store_is_there()
         && !ngx_http_vstream_store_is_starting()) {
         return ngx_http_vstream_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                        "Redis does not answer.");
+                                        ngx_http_vstream_store_is_old()
+                                            ? "Redis is older than 7."
+                                            : "Redis does not answer.");
     }
 
     return ngx_http_vstream_reply(r, NGX_HTTP_OK, "application/json", body,

@@ -26,6 +26,12 @@ typedef struct {
     ngx_uint_t  database;
     ngx_str_t   prefix;
     ngx_uint_t  connections; /* for subscriptions, per nginx worker */
+    ngx_uint_t  tls;         /* rediss: */
+    ngx_ssl_t  *ssl;         /* NULL: without TLS */
+    ngx_str_t   ca_file;     /* empty: the CAs of this host */
+    ngx_str_t   certificate;
+    ngx_str_t   certificate_key;
+    ngx_str_t   server_name; /* that the certificate must have */
 } ngx_http_vstream_redis_conf_t;
 
 /* A `vstream_camera` line. */

@@ -8,20 +8,21 @@
  * from there into the frame that all viewers share; the reader's object
  * functions are ours, so that there is no third copy into a redisReply.
  *
- * A connection goes IDLE -> CONNECTING -> GREETING -> READY and, whatever
- * happens, back to IDLE, from where a jittered timer starts the next try.  A
+ * A connection goes IDLE -> CONNECTING -> (SECURING, with TLS) -> GREETING ->
+ * READY and, whatever happens, back to IDLE, from where a jittered timer starts the next try.  A
  * handler that is called from here may do anything but free a connection:
  * they are static for the life of the process.
  */
 
 #include "ngx_http_vstream_redis.h"
+#include "ngx_http_vstream_redis_tls.h"
 
 
 #define NGX_HTTP_VSTREAM_REDIS_TICK      250  /* ms between looks */
 #define NGX_HTTP_VSTREAM_REDIS_OVERDUE   500  /* no answer: seen as away */
 #define NGX_HTTP_VSTREAM_REDIS_COMING    1000 /* away for less: worth waiting */
 #define NGX_HTTP_VSTREAM_REDIS_HUNG      3000 /* no answer: dial again */
-#define NGX_HTTP_VSTREAM_REDIS_CONNECT   1000 /* TCP and greeting, each */
+#define NGX_HTTP_VSTREAM_REDIS_CONNECT   1000 /* TCP, TLS, greeting, each */
 #define NGX_HTTP_VSTREAM_REDIS_RETRY_MIN 50
 #define NGX_HTTP_VSTREAM_REDIS_RETRY_MAX 500
 #define NGX_HTTP_VSTREAM_REDIS_READ      (256 * 1024)
@@ -30,6 +31,7 @@
 #define NGX_HTTP_VSTREAM_REDIS_ARGS_MAX  (2 * VSTREAM_CAMERAS_MAX + 16)
 #define NGX_HTTP_VSTREAM_REDIS_STEADY    1000 /* ms that make it a success */
 #define NGX_HTTP_VSTREAM_REDIS_QUOTE_MAX 200
+#define NGX_HTTP_VSTREAM_REDIS_OLDEST    7 /* version that has SSUBSCRIBE */
 
 /* The answer that needs most: the hash of cameras of some dozen origins. */
 #define NGX_HTTP_VSTREAM_REDIS_ELEMENTS_MAX (32 * VSTREAM_CAMERAS_MAX)
@@ -55,6 +57,7 @@ struct ngx_http_vstream_redis_call_s {
 typedef enum {
     NGX_HTTP_VSTREAM_REDIS_IDLE,
     NGX_HTTP_VSTREAM_REDIS_CONNECTING,
+    NGX_HTTP_VSTREAM_REDIS_SECURING,
     NGX_HTTP_VSTREAM_REDIS_GREETING,
     NGX_HTTP_VSTREAM_REDIS_READY
 } ngx_http_vstream_redis_state_t;
@@ -100,6 +103,7 @@ typedef struct {
     unsigned                       complained : 1; /* loss has been logged */
     unsigned                       greeted : 1;    /* was READY once */
     unsigned                       refusing : 1;   /* the last PING, too */
+    unsigned                       old : 1; /* of a version we cannot use */
 } ngx_http_vstream_redis_t;
 
 
@@ -112,8 +116,11 @@ static void ngx_http_vstream_redis_write_handler(ngx_event_t *wev);
 static ngx_int_t ngx_http_vstream_redis_send(ngx_http_vstream_redis_t *redis,
                                              ngx_uint_t argc, ngx_str_t *argv);
 static ngx_int_t ngx_http_vstream_redis_flush(ngx_http_vstream_redis_t *redis);
-static void      ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis);
-static void      ngx_http_vstream_redis_ready(ngx_http_vstream_redis_t *redis);
+static void ngx_http_vstream_redis_connected(ngx_http_vstream_redis_t *redis);
+static void ngx_http_vstream_redis_secured(ngx_connection_t *c);
+static void ngx_http_vstream_redis_close(ngx_http_vstream_redis_t *redis);
+static void ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis);
+static void ngx_http_vstream_redis_ready(ngx_http_vstream_redis_t *redis);
 static ngx_int_t ngx_http_vstream_redis_command_replies(
     ngx_http_vstream_redis_t *redis);
 static ngx_int_t ngx_http_vstream_redis_pushes(ngx_http_vstream_redis_t *redis);
@@ -207,11 +214,10 @@ ngx_http_vstream_redis_exit(void)
             ngx_del_timer(&redis->timer);
         }
 
-        if (redis->c) {
-            ngx_close_connection(redis->c);
-            redis->c = NULL;
-        }
+        ngx_http_vstream_redis_close(redis);
     }
+
+    ngx_http_vstream_redis_tls_exit();
 }
 
 
@@ -271,6 +277,13 @@ ngx_http_vstream_redis_is_coming(void)
 
 
 ngx_uint_t
+ngx_http_vstream_redis_is_old(void)
+{
+    return ngx_http_vstream_redis[0].old;
+}
+
+
+ngx_uint_t
 ngx_http_vstream_redis_is_starting(void)
 {
     return !ngx_http_vstream_redis[0].greeted
@@ -282,7 +295,8 @@ static void
 ngx_http_vstream_redis_set_state(ngx_http_vstream_redis_t      *redis,
                                  ngx_http_vstream_redis_state_t state)
 {
-    static const char *names[] = { "idle", "connecting", "greeting", "ready" };
+    static const char *names[] = { "idle", "connecting", "securing", "greeting",
+                                   "ready" };
 
     ngx_log_debug3(NGX_LOG_DEBUG_CORE, ngx_http_vstream_redis_log, 0,
                    "vstream: redis connection %ui changed state %s -> %s",
@@ -332,7 +346,7 @@ ngx_http_vstream_redis_connect(ngx_http_vstream_redis_t *redis)
     redis->c = c;
 
     if (rc == NGX_OK) {
-        ngx_http_vstream_redis_greet(redis);
+        ngx_http_vstream_redis_connected(redis);
     }
 }
 
@@ -360,14 +374,93 @@ ngx_http_vstream_redis_test_connect(ngx_connection_t *c)
 }
 
 
+static void
+ngx_http_vstream_redis_connected(ngx_http_vstream_redis_t *redis)
+{
+    int tcp_nodelay;
+
+    if (redis->peer.sockaddr->sa_family != AF_UNIX) {
+        tcp_nodelay = 1;
+        (void) setsockopt(redis->c->fd, IPPROTO_TCP, TCP_NODELAY,
+                          (const void *) &tcp_nodelay, sizeof(int));
+    }
+
+    if (ngx_http_vstream_redis_conf->ssl == NULL) {
+        ngx_http_vstream_redis_greet(redis);
+        return;
+    }
+
+    ngx_http_vstream_redis_set_state(redis, NGX_HTTP_VSTREAM_REDIS_SECURING);
+
+    if (ngx_http_vstream_redis_tls_handshake(redis->c,
+                                             ngx_http_vstream_redis_conf,
+                                             ngx_http_vstream_redis_secured)
+        != NGX_AGAIN)
+    {
+        ngx_http_vstream_redis_secured(redis->c);
+    }
+}
+
+
+/* The handshake has ended, well or not. */
+static void
+ngx_http_vstream_redis_secured(ngx_connection_t *c)
+{
+    const char               *refusal;
+    ngx_http_vstream_redis_t *redis;
+
+    redis = c->data;
+    c->read->handler = ngx_http_vstream_redis_read_handler;
+    c->write->handler = ngx_http_vstream_redis_write_handler;
+
+    refusal =
+        c->ssl
+            ? ngx_http_vstream_redis_tls_refusal(c, ngx_http_vstream_redis_conf)
+            : "no memory";
+
+    if (refusal) {
+        ngx_http_vstream_redis_lost(redis, refusal, 0);
+        return;
+    }
+
+    ngx_http_vstream_redis_greet(redis);
+}
+
+
+static void
+ngx_http_vstream_redis_close(ngx_http_vstream_redis_t *redis)
+{
+    ngx_pool_t       *pool;
+    ngx_connection_t *c;
+
+    c = redis->c;
+
+    if (c == NULL) {
+        return;
+    }
+
+    pool = c->pool;
+    redis->c = NULL;
+
+    if (pool) {
+        ngx_http_vstream_redis_tls_close(c);
+    }
+
+    ngx_close_connection(c);
+
+    if (pool) {
+        ngx_destroy_pool(pool);
+    }
+}
+
+
 /*
- * AUTH and SELECT where configured, the version of the contract, then PING:
- * its answer makes us READY.
+ * AUTH and SELECT where configured, the versions of Redis and of the contract,
+ * then PING: its answer makes us READY.
  */
 static void
 ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis)
 {
-    int                            tcp_nodelay;
     u_char                         number[NGX_INT_T_LEN];
     u_char                         key[VSTREAM_KEY_MAX];
     ngx_str_t                      argv[3];
@@ -387,12 +480,6 @@ ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis)
 
     redis->reader->privdata = redis;
     redis->reader->maxbuf = 0; /* keep the buffer, whatever it grew to */
-
-    if (redis->peer.sockaddr->sa_family != AF_UNIX) {
-        tcp_nodelay = 1;
-        (void) setsockopt(redis->c->fd, IPPROTO_TCP, TCP_NODELAY,
-                          (const void *) &tcp_nodelay, sizeof(int));
-    }
 
     ngx_http_vstream_redis_set_state(redis, NGX_HTTP_VSTREAM_REDIS_GREETING);
     redis->heard = ngx_current_msec;
@@ -428,6 +515,13 @@ ngx_http_vstream_redis_greet(ngx_http_vstream_redis_t *redis)
     }
 
     if (redis->index == 0) {
+        ngx_str_set(&argv[0], "HELLO");
+        ngx_str_set(&argv[1], "2");
+
+        if (ngx_http_vstream_redis_send(redis, 2, argv) != NGX_OK) {
+            return;
+        }
+
         ngx_str_set(&argv[0], "GET");
         argv[1] = ngx_http_vstream_redis_key(key, VSTREAM_KEY_SCHEMA, NULL);
 
@@ -446,6 +540,7 @@ ngx_http_vstream_redis_ready(ngx_http_vstream_redis_t *redis)
 {
     ngx_http_vstream_redis_set_state(redis, NGX_HTTP_VSTREAM_REDIS_READY);
     redis->greeted = 1;
+    redis->old = 0;
     ngx_http_vstream_counted->redis_connections++;
 
     if (redis->complained) {
@@ -490,10 +585,7 @@ ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis, const char *why,
                       &ngx_http_vstream_redis_conf->name, redis->index, why);
     }
 
-    if (redis->c) {
-        ngx_close_connection(redis->c);
-        redis->c = NULL;
-    }
+    ngx_http_vstream_redis_close(redis);
 
     if (redis->reader) {
         redisReaderFree(redis->reader);
@@ -539,6 +631,20 @@ ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis, const char *why,
 }
 
 
+static const char *
+ngx_http_vstream_redis_late(ngx_http_vstream_redis_state_t state)
+{
+    switch (state) {
+    case NGX_HTTP_VSTREAM_REDIS_CONNECTING:
+        return "connecting takes too long";
+    case NGX_HTTP_VSTREAM_REDIS_SECURING:
+        return "the TLS handshake takes too long";
+    default:
+        return "does not answer";
+    }
+}
+
+
 /* Every 250 ms, and when it is time to dial. */
 static void
 ngx_http_vstream_redis_timer_handler(ngx_event_t *ev)
@@ -562,11 +668,7 @@ ngx_http_vstream_redis_timer_handler(ngx_event_t *ev)
     if (redis->state != NGX_HTTP_VSTREAM_REDIS_READY) {
         if (age >= NGX_HTTP_VSTREAM_REDIS_CONNECT) {
             ngx_http_vstream_redis_lost(
-                redis,
-                redis->state == NGX_HTTP_VSTREAM_REDIS_CONNECTING
-                    ? "connecting takes too long"
-                    : "does not answer",
-                0);
+                redis, ngx_http_vstream_redis_late(redis->state), 0);
         }
 
         return;
@@ -718,7 +820,7 @@ ngx_http_vstream_redis_write_handler(ngx_event_t *wev)
             return;
         }
 
-        ngx_http_vstream_redis_greet(redis);
+        ngx_http_vstream_redis_connected(redis);
         return;
     }
 
@@ -732,6 +834,7 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
     size_t                    turn;
     ssize_t                   n;
     ngx_int_t                 rc;
+    const char               *said;
     ngx_connection_t         *c;
     ngx_http_vstream_redis_t *redis;
     static u_char             buffer[NGX_HTTP_VSTREAM_REDIS_READ];
@@ -759,9 +862,10 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
             return;
         }
 
-        ngx_http_vstream_redis_greet(redis);
+        ngx_http_vstream_redis_connected(redis);
 
-        if (redis->c == NULL) {
+        if (redis->c == NULL || redis->state == NGX_HTTP_VSTREAM_REDIS_SECURING)
+        {
             return;
         }
     }
@@ -776,8 +880,10 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
         }
 
         if (n <= 0) {
+            said = c->ssl ? ngx_http_vstream_redis_tls_said() : NULL;
             ngx_http_vstream_redis_events->drained();
-            ngx_http_vstream_redis_lost(redis, "connection was cut", 0);
+            ngx_http_vstream_redis_lost(redis,
+                                        said ? said : "connection was cut", 0);
             return;
         }
 
@@ -830,12 +936,78 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
 }
 
 
+/* Its version, as far as it is told: HELLO is as new as Redis 6. */
+static void
+ngx_http_vstream_redis_refuse_old(ngx_http_vstream_redis_t *redis,
+                                  ngx_str_t                *version)
+{
+    ngx_str_t said;
+
+    if (!redis->complained) {
+        redis->complained = 1;
+        said =
+            ngx_http_vstream_redis_quote((char *) version->data, version->len);
+        ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, 0,
+                      "vstream: redis \"%V\" is of version %V; it must be "
+                      "Redis 7 or later",
+                      &ngx_http_vstream_redis_conf->name, &said);
+    }
+
+    redis->old = 1;
+    redis->c->error = 1;
+    ngx_post_event(redis->c->read, &ngx_posted_events);
+}
+
+
+/* [server, redis, version, 7.0.15, ...] */
+static void
+ngx_http_vstream_redis_check_version(ngx_http_vstream_redis_t *redis,
+                                     redisReply               *reply)
+{
+    size_t      i;
+    u_char     *p;
+    ngx_int_t   major;
+    ngx_str_t   version;
+    redisReply *name, *value;
+
+    for (i = 0; i + 1 < reply->elements; i += 2) {
+        name = reply->element[i];
+        value = reply->element[i + 1];
+
+        if (name->type != REDIS_REPLY_STRING
+            || ngx_strcmp(name->str, "version") != 0
+            || value->type != REDIS_REPLY_STRING)
+        {
+            continue;
+        }
+
+        version.data = (u_char *) value->str;
+        version.len = (size_t) value->len;
+        p = ngx_strlchr(version.data, version.data + version.len, '.');
+        major = ngx_atoi(version.data,
+                         p ? (size_t) (p - version.data) : version.len);
+
+        if (major != NGX_ERROR && major < NGX_HTTP_VSTREAM_REDIS_OLDEST) {
+            ngx_http_vstream_redis_refuse_old(redis, &version);
+        }
+
+        return;
+    }
+}
+
+
 /* While greeting: any error ends it, PONG completes it. */
 static void
 ngx_http_vstream_redis_greeted(ngx_http_vstream_redis_t *redis,
                                ngx_uint_t is_error, ngx_str_t *text)
 {
-    ngx_str_t said;
+    ngx_str_t said, version;
+
+    if (is_error && ngx_strncmp(text->data, "ERR unknown command", 19) == 0) {
+        ngx_str_set(&version, "5 or older");
+        ngx_http_vstream_redis_refuse_old(redis, &version);
+        return;
+    }
 
     if (is_error) {
         if (!redis->complained) {
@@ -906,6 +1078,9 @@ ngx_http_vstream_redis_answer(ngx_http_vstream_redis_t *redis,
 
         if (reply->type == REDIS_REPLY_STRING) {
             ngx_http_vstream_redis_check_schema(redis, &text);
+
+        } else if (reply->type == REDIS_REPLY_ARRAY) {
+            ngx_http_vstream_redis_check_version(redis, reply);
 
         } else {
             ngx_http_vstream_redis_greeted(

@@ -51,6 +51,9 @@ ngx_uint_t ngx_http_vstream_redis_is_coming(void);
 /* The same, of a process that never had a connection. */
 ngx_uint_t ngx_http_vstream_redis_is_starting(void);
 
+/* It answers, but it is older than what we need. */
+ngx_uint_t ngx_http_vstream_redis_is_old(void);
+
 /* Connections for subscriptions. */
 ngx_uint_t ngx_http_vstream_redis_connections(void);
 

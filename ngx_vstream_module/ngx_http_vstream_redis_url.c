@@ -1,13 +1,13 @@
 /*
  * vstream_redis: where Redis is.
  *
- *     redis://[user[:password]@]host[:port][/db]
+ *     redis[s]://[user[:password]@]host[:port][/db]
  *     unix:/path
  *
- * and the parameters connections=, prefix= and password_file=.
+ * and the parameters of the table below.
  */
 
-#include "ngx_http_vstream_module.h"
+#include "ngx_http_vstream_redis_tls.h"
 
 
 #define NGX_HTTP_VSTREAM_REDIS_PORT        6379
@@ -20,8 +20,44 @@ static char *ngx_http_vstream_redis_url(ngx_conf_t                    *cf,
                                         ngx_str_t                     *url);
 static char *ngx_http_vstream_redis_parameter(
     ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis, ngx_str_t *text);
+static ngx_int_t ngx_http_vstream_redis_name_host(
+    ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis, ngx_str_t *host);
+static char *ngx_http_vstream_redis_connections_set(
+    ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis, ngx_str_t *value);
+static char *ngx_http_vstream_redis_prefix_set(
+    ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis, ngx_str_t *value);
+static char *ngx_http_vstream_redis_text_set(ngx_conf_t *cf, ngx_str_t *text,
+                                             ngx_str_t *value);
 static char *ngx_http_vstream_redis_password_file(
     ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis, ngx_str_t *name);
+
+
+typedef struct {
+    ngx_str_t name;
+    char *(*set)(ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis,
+                 ngx_str_t *value);
+    size_t offset; /* set is NULL: of the text that the value becomes */
+} ngx_http_vstream_parameter_t;
+
+#define ngx_http_vstream_text_parameter(name, field)                           \
+    {                                                                          \
+        ngx_string(name), NULL, offsetof(ngx_http_vstream_redis_conf_t, field) \
+    }
+
+static const ngx_http_vstream_parameter_t
+    ngx_http_vstream_redis_parameters[] = {
+        { ngx_string("connections="), ngx_http_vstream_redis_connections_set,
+          0 },
+        { ngx_string("prefix="), ngx_http_vstream_redis_prefix_set, 0 },
+        { ngx_string("password_file="), ngx_http_vstream_redis_password_file,
+          0 },
+        ngx_http_vstream_text_parameter("user=", user),
+        ngx_http_vstream_text_parameter("ca_file=", ca_file),
+        ngx_http_vstream_text_parameter("certificate=", certificate),
+        ngx_http_vstream_text_parameter("certificate_key=", certificate_key),
+        ngx_http_vstream_text_parameter("server_name=", server_name),
+        { ngx_null_string, NULL, 0 },
+    };
 
 
 char *
@@ -51,7 +87,12 @@ ngx_http_vstream_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    return ngx_http_vstream_redis_url(cf, &vmcf->redis, &value[1]);
+    if (ngx_http_vstream_redis_url(cf, &vmcf->redis, &value[1]) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_vstream_redis_tls_init(cf, &vmcf->redis);
 }
 
 
@@ -62,7 +103,7 @@ ngx_http_vstream_redis_bad_url(ngx_conf_t *cf, const char *what)
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "%s in the URL of vstream_redis; it is "
-                       "redis://[user[:password]@]host[:port][/db] or "
+                       "redis[s]://[user[:password]@]host[:port][/db] or "
                        "unix:/path",
                        what);
 
@@ -105,16 +146,17 @@ ngx_http_vstream_redis_authority(ngx_conf_t                    *cf,
     if (at) {
         colon = ngx_strlchr(rest->data, at, ':');
 
-        redis->user.data = rest->data;
-        redis->user.len = (size_t) ((colon ? colon : at) - rest->data);
+        if (colon != rest->data) {
+            redis->user.data = rest->data;
+            redis->user.len = (size_t) ((colon ? colon : at) - rest->data);
+            ngx_http_vstream_redis_decode(&redis->user);
+        }
 
         if (colon) {
             redis->password.data = colon + 1;
             redis->password.len = (size_t) (at - colon - 1);
+            ngx_http_vstream_redis_decode(&redis->password);
         }
-
-        ngx_http_vstream_redis_decode(&redis->user);
-        ngx_http_vstream_redis_decode(&redis->password);
 
         rest->data = at + 1;
         rest->len = (size_t) (end - rest->data);
@@ -143,14 +185,18 @@ static char *
 ngx_http_vstream_redis_url(ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis,
                            ngx_str_t *url)
 {
+    size_t    scheme;
     ngx_url_t u;
     ngx_str_t rest;
 
     ngx_memzero(&u, sizeof(ngx_url_t));
+    redis->tls = url->len >= 9 && ngx_strncmp(url->data, "rediss://", 9) == 0;
+    scheme = redis->tls ? 9 : 8;
 
-    if (url->len >= 8 && ngx_strncmp(url->data, "redis://", 8) == 0) {
-        rest.data = url->data + 8;
-        rest.len = url->len - 8;
+    if (redis->tls
+        || (url->len >= 8 && ngx_strncmp(url->data, "redis://", 8) == 0)) {
+        rest.data = url->data + scheme;
+        rest.len = url->len - scheme;
 
         if (ngx_http_vstream_redis_authority(cf, redis, &rest) != NGX_CONF_OK) {
             return NGX_CONF_ERROR;
@@ -177,6 +223,12 @@ ngx_http_vstream_redis_url(ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis,
         return NGX_CONF_ERROR;
     }
 
+    if (redis->tls && redis->server_name.len == 0
+        && ngx_http_vstream_redis_name_host(cf, redis, &u.host) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     redis->name = u.url;
     redis->addrs = u.addrs;
     redis->naddrs = u.naddrs;
@@ -185,64 +237,115 @@ ngx_http_vstream_redis_url(ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis,
 }
 
 
+/* OpenSSL wants a zero at its end. */
+static ngx_int_t
+ngx_http_vstream_redis_name_host(ngx_conf_t                    *cf,
+                                 ngx_http_vstream_redis_conf_t *redis,
+                                 ngx_str_t                     *host)
+{
+    redis->server_name.len = host->len;
+    redis->server_name.data = ngx_pnalloc(cf->pool, host->len + 1);
+    if (redis->server_name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_cpystrn(redis->server_name.data, host->data, host->len + 1);
+
+    return NGX_OK;
+}
+
+
 static char *
 ngx_http_vstream_redis_parameter(ngx_conf_t                    *cf,
                                  ngx_http_vstream_redis_conf_t *redis,
                                  ngx_str_t                     *text)
 {
-    ngx_int_t n;
-    ngx_str_t value;
+    ngx_str_t                           value;
+    const ngx_http_vstream_parameter_t *p;
 
-    if (text->len >= 12 && ngx_strncmp(text->data, "connections=", 12) == 0) {
-        n = ngx_atoi(text->data + 12, text->len - 12);
-
-        if (n < 1 || n > 64) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid \"%V\": connections is a number from "
-                               "1 to 64",
-                               text);
-            return NGX_CONF_ERROR;
-        }
-
-        redis->connections = (ngx_uint_t) n;
-
-        return NGX_CONF_OK;
-    }
-
-    if (text->len >= 7 && ngx_strncmp(text->data, "prefix=", 7) == 0) {
-        value.data = text->data + 7;
-        value.len = text->len - 7;
-
-        if (value.len > VSTREAM_PREFIX_MAX
-            || vstream_camera_id_check(ngx_http_vstream_slice(&value))
-                   != VSTREAM_OK)
+    for (p = ngx_http_vstream_redis_parameters; p->name.len; p++) {
+        if (text->len >= p->name.len
+            && ngx_strncmp(text->data, p->name.data, p->name.len) == 0)
         {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid \"%V\": prefix has 1 to %d letters, "
-                               "digits, dots, dashes or underscores and "
-                               "begins with a letter or digit",
-                               text, VSTREAM_PREFIX_MAX);
-            return NGX_CONF_ERROR;
+            value.data = text->data + p->name.len;
+            value.len = text->len - p->name.len;
+
+            return p->set ? p->set(cf, redis, &value)
+                          : ngx_http_vstream_redis_text_set(
+                              cf, (ngx_str_t *) ((u_char *) redis + p->offset),
+                              &value);
         }
-
-        redis->prefix = value;
-
-        return NGX_CONF_OK;
-    }
-
-    if (text->len >= 14 && ngx_strncmp(text->data, "password_file=", 14) == 0) {
-        value.data = text->data + 14;
-        value.len = text->len - 14;
-
-        return ngx_http_vstream_redis_password_file(cf, redis, &value);
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown parameter \"%V\" of vstream_redis; there are "
-                       "connections=, prefix= and password_file=",
+                       "connections=, prefix=, user=, password_file=, "
+                       "ca_file=, certificate=, certificate_key= and "
+                       "server_name=",
                        text);
 
     return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_vstream_redis_connections_set(ngx_conf_t                    *cf,
+                                       ngx_http_vstream_redis_conf_t *redis,
+                                       ngx_str_t                     *value)
+{
+    ngx_int_t n;
+
+    n = ngx_atoi(value->data, value->len);
+
+    if (n < 1 || n > 64) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"connections=%V\": connections is a "
+                           "number from 1 to 64",
+                           value);
+        return NGX_CONF_ERROR;
+    }
+
+    redis->connections = (ngx_uint_t) n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_vstream_redis_prefix_set(ngx_conf_t                    *cf,
+                                  ngx_http_vstream_redis_conf_t *redis,
+                                  ngx_str_t                     *value)
+{
+    if (value->len > VSTREAM_PREFIX_MAX
+        || vstream_camera_id_check(ngx_http_vstream_slice(value)) != VSTREAM_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"prefix=%V\": prefix has 1 to %d "
+                           "letters, digits, dots, dashes or underscores and "
+                           "begins with a letter or digit",
+                           value, VSTREAM_PREFIX_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    redis->prefix = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_vstream_redis_text_set(ngx_conf_t *cf, ngx_str_t *text,
+                                ngx_str_t *value)
+{
+    if (value->len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a parameter of vstream_redis has no value");
+        return NGX_CONF_ERROR;
+    }
+
+    *text = *value;
+
+    return NGX_CONF_OK;
 }
 
 

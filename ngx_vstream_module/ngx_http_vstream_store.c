@@ -113,6 +113,13 @@ ngx_http_vstream_store_is_coming(void)
 
 
 ngx_uint_t
+ngx_http_vstream_store_is_old(void)
+{
+    return ngx_http_vstream_redis_is_old();
+}
+
+
+ngx_uint_t
 ngx_http_vstream_store_is_starting(void)
 {
     return ngx_http_vstream_redis_is_starting();

@@ -78,6 +78,9 @@ ngx_uint_t ngx_http_vstream_store_is_there(void);
 /* It was there a moment ago, or has not had the time yet: worth waiting. */
 ngx_uint_t ngx_http_vstream_store_is_coming(void);
 
+/* It answers, but is of a version that cannot be used. */
+ngx_uint_t ngx_http_vstream_store_is_old(void);
+
 /* It is coming, and never was there yet: this nginx worker has just begun. */
 ngx_uint_t ngx_http_vstream_store_is_starting(void);
 

@@ -73,24 +73,24 @@ subtest 'vstream_redis' => sub {
         "redis://me:$secret\@127.0.0.1:1/2",
         "redis://me:a\@b%2F$secret\@127.0.0.1",
         'redis://127.0.0.1 connections=1', 'redis://127.0.0.1 connections=64',
-        'redis://127.0.0.1 prefix=site-2',
+        'redis://127.0.0.1 prefix=site-2', 'unix:/run/redis.sock user=me',
         'redis://127.0.0.1 prefix=' . 'p' x 32,
         "redis://127.0.0.1 password_file=$password",
         "redis://me\@127.0.0.1 password_file=$password connections=4 prefix=a",
     );
 
     refused 'another scheme', "vstream_redis http://:$secret\@h; #BAD",
-        qr/unknown scheme/, qr{redis://\[user};
+        qr/unknown scheme/, qr{redis\[s\]://\[user};
     refused 'no scheme', 'vstream_redis 127.0.0.1:6379; #BAD',
-        qr/unknown scheme/, qr{redis://\[user};
+        qr/unknown scheme/, qr{redis\[s\]://\[user};
     refused 'no host', "vstream_redis redis://me:$secret\@; #BAD",
-        qr/no host/, qr{redis://\[user};
+        qr/no host/, qr{redis\[s\]://\[user};
     refused 'nothing behind the scheme', 'vstream_redis redis://; #BAD',
-        qr/no host/, qr{redis://\[user};
+        qr/no host/, qr{redis\[s\]://\[user};
     refused 'bad port', "vstream_redis redis://:$secret\@127.0.0.1:70000; #BAD",
         qr/invalid port/, qr/127\.0\.0\.1:70000/;
     refused 'bad database', "vstream_redis redis://:$secret\@h/x; #BAD",
-        qr/database is not a number/, qr{redis://\[user};
+        qr/database is not a number/, qr{redis\[s\]://\[user};
     refused 'unknown host', "vstream_redis redis://:$secret\@no.invalid; #BAD",
         qr/host not found/, qr/no\.invalid/;
 
@@ -102,7 +102,9 @@ subtest 'vstream_redis' => sub {
         for ('a b', '{x}', 'p' x 33, '*', '');
     refused 'unknown parameter', 'vstream_redis redis://127.0.0.1 tls=on; #BAD',
         qr/unknown parameter "tls=on"/,
-        qr/connections=, prefix= and password_file=/;
+        qr/connections=, prefix=, user=, .*certificate_key= and server_name=/;
+    refused 'user= without one', 'vstream_redis redis://127.0.0.1 user=; #BAD',
+        qr/has no value/;
     refused 'no password file',
         'vstream_redis redis://127.0.0.1 password_file=/no/such; #BAD',
         qr{/no/such}, qr/No such file/;
