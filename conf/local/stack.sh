@@ -33,6 +33,10 @@ stack_configure() {
         [KAFKA]=$(kafka_section)
     )
 
+    stack_password nginx
+    stack_password ingest
+    stack_render "$ROOT/conf/redis/users.acl" "$RUN_DIR/users.acl"
+
     if [ ${#socket} -gt $SOCKET_MAX ]; then
         say redis "on a port: $socket is too long for a Unix socket"
         WORDS[REDIS_SOCKET]='""'
@@ -45,6 +49,16 @@ stack_configure() {
     stack_configure_ingest a 4
     stack_configure_ingest b 5
     stack_configure_listen
+}
+
+
+# stack_password USER: a new one for each run, which nobody needs to know.
+stack_password() {
+    local password
+
+    password=$(head -c 24 /dev/urandom | base64)
+    (umask 077 && echo "$password" > "$RUN_DIR/redis-$1.password")
+    WORDS[${1^^}_SHA256]=$(printf %s "$password" | sha256sum | cut -d ' ' -f 1)
 }
 
 

@@ -18,7 +18,8 @@ my $redis = start_redis();
 my $port = Vstream::Process::free_port();
 my $fault = Vstream::Load->spoil($redis, $port, 'pass');
 my $nginx = start_nginx($redis, connections => 2,
-    redis_line => "vstream_redis redis://127.0.0.1:$port connections=2;",
+    redis_line => 'vstream_redis ' . $redis->url('nginx', $port)
+        . ' connections=2;',
     http => 'vstream_camera gate test:;',
     server => 'location = /plain { return 200 "here\n"; }');
 my $channel = 'vs:{gate}:frame';

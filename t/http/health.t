@@ -8,7 +8,8 @@ use lib "$FindBin::Bin/../lib";
 
 use Vstream::Test;
 
-my $redis = start_redis(password => 'of-a-test');
+my $redis = start_redis(password => 'of-a-test', default => 'nginx',
+    also => '+select')->expect(qr/^auth default \w+ AUTH/);
 my $nginx = start_nginx($redis, redis_line =>
     'vstream_redis redis://:of-a-test@127.0.0.1:' . $redis->port
         . '/3 connections=1;');

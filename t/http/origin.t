@@ -27,8 +27,8 @@ sub declared {
     return \%all;
 }
 
-sub set_of ($origin, $prefix = 'vs') {
-    my $json = $redis->command('GET', "$prefix:{_}:set:$origin");
+sub set_of ($origin) {
+    my $json = $redis->command('GET', "vs:{_}:set:$origin");
     return $json && decode_json($json);
 }
 
@@ -164,14 +164,18 @@ END
     }), 'which the second says';
     is_deeply set_of('site3')->{cameras}, [ qw(a z) ], 'its set names it';
 
-    my $prefixed = start_nginx($redis, workers => 1, redis_line =>
-        'vstream_redis unix:' . $redis->socket . ' connections=1 prefix=p2;',
-        http => 'vstream_camera q test:;');
-    ok wait_for(sub { $redis->command('HEXISTS', 'p2:{_}:cameras', 'q') }),
+    my $second = start_redis(prefix => 'p2');
+    my $file = write_file('nginx.password', $second->password('nginx'));
+    chmod 0600, $file;
+    start_nginx($second, workers => 1, redis_line => 'vstream_redis unix:'
+        . $second->socket . ' connections=1 prefix=p2 user=vstream-nginx '
+        . "password_file=$file;", http => 'vstream_camera q test:;');
+    ok wait_for(sub { $second->command('HEXISTS', 'p2:{_}:cameras', 'q') }),
         'a prefix of its own, by a Unix socket';
-    ok !exists declared()->{q}, 'and nothing below another';
-    is_deeply set_of('nginx', 'p2')->{cameras}, [ 'q' ],
-        'the origin is "nginx" where none is named';
+    is $second->command('EXISTS', 'vs:{_}:cameras'), 0,
+        'and nothing below another';
+    is_deeply decode_json($second->command('GET', 'p2:{_}:set:nginx'))
+        ->{cameras}, [ 'q' ], 'the origin is "nginx" where none is named';
 };
 
 

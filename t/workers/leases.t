@@ -163,7 +163,8 @@ subtest 'cut off from Redis, alone' => sub {
     my ($owner, $other) = owner();
     $other->stop;
     $owner->stop;
-    my $lonely = start_ingest($redis, name => 'lonely', url => $relay->url);
+    my $lonely = start_ingest($redis, name => 'lonely', url =>
+        $redis->url('ingest', $relay->port));
 
     camera_is($redis, 'street', 'lonely has it', state => 'streaming',
         owner => 'lonely');

@@ -250,7 +250,8 @@ subtest 'Redis is not there when a replica starts' => sub {
 
 
 subtest 'Redis with a password' => sub {
-    my $locked = start_redis(password => 's3cret/%');
+    my $locked = start_redis(password => 's3cret/%', default => 'ingest')
+        ->expect(qr/^auth default \w+ AUTH/);
     my $port = $locked->port;
     my $replica = start_ingest($locked, name => 'stranger', wait => 0,
         url => "redis://:wrong-one\@127.0.0.1:$port");

@@ -40,11 +40,12 @@ my $lost = http_camera('--file', clip('gop1s.mjpeg'), '--status', 404);
 # All that Redis is told while this runs, by anybody.
 my $monitor = Vstream::Process->start(log => folder() . '/monitor.log',
     environment => { REDISCLI_AUTH => $canary{redis} },
-    command => [ 'redis-cli', '-p', $redis->port, 'MONITOR' ]);
+    command => [ 'redis-cli', '--user', 'admin', '-p', $redis->port,
+        'MONITOR' ]);
 
 my $ingest = start_ingest($redis,
-    redis => '{url: "' . $redis->url . '", password_file: '
-        . "$password{redis}}",
+    redis => '{url: "redis://127.0.0.1:' . $redis->port
+        . '", user: vstream-ingest, password_file: ' . "$password{redis}}",
     credentials => '{directory: ' . folder() . '/credentials}',
     environment => { VSTREAM_CAMERA_STREET => "viewer:$canary{street}",
         VSTREAM_CAMERA_WRONG => $canary{wrong} });

@@ -6,6 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import { appendFileSync, closeSync, mkdirSync, mkdtempSync, openSync,
          readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -134,6 +135,8 @@ export class Stack {
             REDIS: `unix:${dir}/redis.sock`,
             REDIS_SOCKET: join(dir, 'redis.sock'), REDIS_PORT: 0,
             REPLICA: 'e2e', INGEST_PORT: this.#port + 1, KAFKA: '',
+            NGINX_SHA256: this.#password('nginx'),
+            INGEST_SHA256: this.#password('ingest'),
         };
 
         for (const folder of ['logs', 'pids', 'credentials', 'ready', 'data',
@@ -143,17 +146,28 @@ export class Stack {
 
         for (const [template, file] of [
             ['local/redis.conf', 'redis.conf'],
+            ['redis/users.acl', 'users.acl'],
             ['nginx.conf', 'nginx.conf'],
             ['local/ingest.yaml', 'ingest.yaml'],
         ]) {
             const text = readFileSync(join(ROOT, 'conf', template), 'utf8');
 
             writeFileSync(join(dir, file), text.replace(
-                /@([A-Z_]+)@/g, (whole, word) => words[word] ?? whole));
+                /@([A-Z0-9_]+)@/g, (whole, word) => words[word] ?? whole));
         }
 
         writeFileSync(join(dir, 'local.conf'),
                       `listen 127.0.0.1:${this.#port};\n`);
+    }
+
+    /* Of a user of Redis: a file of its own; returns what users.acl holds. */
+    #password(user) {
+        const password = randomBytes(18).toString('base64');
+
+        writeFileSync(join(this.#dir, `redis-${user}.password`), password,
+                      { mode: 0o600 });
+
+        return createHash('sha256').update(password).digest('hex');
     }
 
     #writeCameras(cameras) {

@@ -48,7 +48,7 @@ sub start_ingest ($redis, %options) {
 
     my $self = bless {
         wait => 1, files => "$top/build/t", environment => {},
-        url => $redis->url, server => $redis, %options, number => $n,
+        url => $redis->url('ingest'), server => $redis, %options, number => $n,
         name => $options{name} // "replica-$n", folder => $folder,
         port => Vstream::Process::free_port(),
     }, __PACKAGE__;

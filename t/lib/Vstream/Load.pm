@@ -27,6 +27,7 @@ sub publish ($class, $redis, %options) {
 
     return $class->start(log => $log, command => [
         "$top/t/clients/publisher", '--port', $options{port} // $redis->port,
+        '--password', $redis->password('admin'),
         (map { ("--$_", $options{$_}) }
             grep { defined $options{$_} } qw(fps smallest largest epoch)),
         @{ $options{cameras} },

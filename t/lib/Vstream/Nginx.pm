@@ -136,7 +136,7 @@ sub temp_path_lines ($self) {
 sub redis_line ($self) {
     return $self->{redis_line} if defined $self->{redis_line};
     return '' unless $self->{redis};
-    return 'vstream_redis ' . $self->{redis}->url
+    return 'vstream_redis ' . $self->{redis}->url('nginx')
         . " connections=$self->{connections};";
 }
 

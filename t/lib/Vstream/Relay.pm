@@ -34,7 +34,6 @@ sub start ($class, $to) {
 }
 
 sub port ($self) { return $self->{port} }
-sub url ($self)  { return "redis://127.0.0.1:$self->{port}" }
 
 sub cut ($self)  { return $self->signal('STOP') }
 sub mend ($self) { return $self->signal('CONT') }
