@@ -71,7 +71,7 @@ connected(vsw_redis_t *redis)
         fd = accept4(server, NULL, NULL, SOCK_NONBLOCK);
     } while (fd == -1);
 
-    answer(fd, "PING", "+PONG\r\n");
+    answer(fd, "HELLO", "*2\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n+PONG\r\n");
     while (!vsw_redis_is_up(redis)) {
         ev_run(loop, EVRUN_ONCE);
     }
