@@ -20,8 +20,8 @@ CPPFLAGS += -D_GNU_SOURCE -DVSTREAM_VERSION='"$(VERSION)"' \
             -Ingx_vstream_module/core -Iworkers/common -Iworkers/ingest \
             -Iworkers/ingest/camera
 
-PKGS     := libavformat libavcodec libavutil libswscale libturbojpeg hiredis \
-            jansson libmicrohttpd libcyaml yaml-0.1 rdkafka openssl
+PKGS     := libavformat libavcodec libavutil libswscale libturbojpeg libcurl \
+            hiredis jansson libmicrohttpd libcyaml yaml-0.1 rdkafka openssl
 LIBS      = $(shell pkg-config --libs $(PKGS)) -lev -lm -lpthread -ldl
 PKGFLAGS  = $(shell pkg-config --cflags $(PKGS))
 
@@ -117,7 +117,7 @@ $(B)/t/unit/%: t/unit/%.c t/unit/unit.h $(CORE_OBJ)
 CAMERA_OBJ := $(filter $(B)/o/workers/ingest/camera/% %/vsw_backoff.o \
                   %/vsw_link.o %/vsw_spawner.o,$(INGEST_OBJ))
 CAMERA_PKGS = $(shell pkg-config --libs libavformat libavcodec libavutil \
-                  libswscale libturbojpeg jansson)
+                  libswscale libturbojpeg libcurl jansson)
 
 $(B)/t/unit/vsw_%: t/unit/vsw_%.c t/unit/unit.h $(CAMERA_OBJ) $(CORE_OBJ)
 	@mkdir -p $(@D)

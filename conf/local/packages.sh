@@ -4,7 +4,8 @@
 PACKAGES_GATEWAY="gcc libc6-dev make pkg-config nginx nginx-dev redis-server
     libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
     libturbojpeg0-dev libhiredis-dev libjansson-dev libmicrohttpd-dev
-    libcyaml-dev libyaml-dev libev-dev librdkafka-dev libssl-dev"
+    libcyaml-dev libyaml-dev libev-dev librdkafka-dev libssl-dev
+    libcurl4-openssl-dev"
 
 PACKAGES_CAMERAS="ffmpeg libgstrtspserver-1.0-dev
     libgstreamer-plugins-base1.0-dev gstreamer1.0-plugins-base

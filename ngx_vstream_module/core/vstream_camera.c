@@ -12,7 +12,8 @@
 #include <string.h>
 
 
-#define VSTREAM_CAMERA_QUALITY 80
+#define VSTREAM_CAMERA_QUALITY     80
+#define VSTREAM_CAMERA_INTERVAL_MS 1000
 
 #define VSTREAM_CAMERA_FPS_MILLI_MIN 10
 #define VSTREAM_CAMERA_FPS_MILLI_MAX 120000
@@ -21,6 +22,8 @@
 #define VSTREAM_CAMERA_QUALITY_MAX   100
 #define VSTREAM_CAMERA_STILL_MS_MIN  100
 #define VSTREAM_CAMERA_STILL_MS_MAX  3600000
+#define VSTREAM_CAMERA_INTERVAL_MIN  100
+#define VSTREAM_CAMERA_INTERVAL_MAX  3600000
 
 
 typedef int (*vstream_camera_set_pt)(vstream_camera_t *camera,
@@ -43,6 +46,8 @@ static int vstream_camera_substream_set(vstream_camera_t *camera,
                                         vstream_slice_t   value);
 static int vstream_camera_kafka_fps_set(vstream_camera_t *camera,
                                         vstream_slice_t   value);
+static int vstream_camera_interval_set(vstream_camera_t *camera,
+                                       vstream_slice_t   value);
 static int vstream_camera_option_is_substream(
     const vstream_camera_option_t *option);
 static int vstream_camera_slice_equals(vstream_slice_t slice, const char *text);
@@ -77,6 +82,9 @@ const vstream_camera_option_t vstream_camera_options[] = {
       "Frames per second that Kafka gets, kept to by decoding, of a camera "
       "that nobody watches too; 0 sends none.  Where this is missing, "
       "keyframe: of what is decoded anyway, at most one a second." },
+    { "interval", "a number of seconds from 0.1 to 3600",
+      "Seconds between two requests for a source that is a single JPEG; 1, "
+      "where this is missing." },
     { NULL, NULL, NULL },
 };
 
@@ -89,6 +97,7 @@ vstream_camera_init(vstream_camera_t *camera)
     camera->quality = VSTREAM_CAMERA_QUALITY;
     camera->transport = VSTREAM_TRANSPORT_TCP;
     camera->still_ms = VSTREAM_STILL_MS;
+    camera->interval_ms = VSTREAM_CAMERA_INTERVAL_MS;
     camera->kafka_keyframe = 1;
 }
 
@@ -103,6 +112,7 @@ vstream_camera_option_set(vstream_camera_t *camera, vstream_slice_t name,
         vstream_camera_width_set,     vstream_camera_quality_set,
         vstream_camera_transport_set, vstream_camera_still_set,
         vstream_camera_substream_set, vstream_camera_kafka_fps_set,
+        vstream_camera_interval_set,
     };
 
     const vstream_camera_option_t *o;
@@ -324,6 +334,24 @@ vstream_camera_kafka_fps_set(vstream_camera_t *camera, vstream_slice_t value)
 
 
 static int
+vstream_camera_interval_set(vstream_camera_t *camera, vstream_slice_t value)
+{
+    uint64_t milli;
+
+    if (vstream_number_milli_read(value, VSTREAM_CAMERA_INTERVAL_MAX, &milli)
+            != VSTREAM_OK
+        || milli < VSTREAM_CAMERA_INTERVAL_MIN)
+    {
+        return VSTREAM_ERROR;
+    }
+
+    camera->interval_ms = (uint32_t) milli;
+
+    return VSTREAM_OK;
+}
+
+
+static int
 vstream_camera_slice_equals(vstream_slice_t slice, const char *text)
 {
     return slice.length == strlen(text)
@@ -373,6 +401,10 @@ vstream_camera_json_write(vstream_writer_t *w, const vstream_camera_t *camera)
 
     if (!camera->kafka_keyframe) {
         vstream_camera_milli_write(w, "kafka_fps", camera->kafka_fps_milli);
+    }
+
+    if (camera->interval_ms != VSTREAM_CAMERA_INTERVAL_MS) {
+        vstream_camera_milli_write(w, "interval", camera->interval_ms);
     }
 
     vstream_writer_text(w, "}");

@@ -30,6 +30,7 @@ typedef struct {
     uint32_t            quality; /* of JPEG, 1 to 100; default 80 */
     vstream_transport_t transport; /* of RTSP */
     vstream_slice_t     substream; /* a second, smaller source; empty: none */
+    uint32_t interval_ms;     /* between two polls of a JPEG; default 1000 */
     uint32_t still_ms;        /* least time between stills; 0: `still=off` */
     uint32_t kafka_fps_milli; /* frames per 1000 s to Kafka, by decoding; 0 */
     unsigned kafka_keyframe : 1; /* and no rate: what is decoded anyway */

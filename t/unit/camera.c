@@ -108,6 +108,12 @@ options(void **state)
         { "kafka_fps", "120.001", VSTREAM_ERROR, NULL },
         { "kafka_fps", "off", VSTREAM_ERROR, NULL },
         { "kafka_fps", "", VSTREAM_ERROR, NULL },
+        { "interval", "1", VSTREAM_OK, "" },
+        { "interval", "0.1", VSTREAM_OK, ",\"interval\":\"0.1\"" },
+        { "interval", "3600", VSTREAM_OK, ",\"interval\":\"3600\"" },
+        { "interval", "0.099", VSTREAM_ERROR, NULL },
+        { "interval", "3600.001", VSTREAM_ERROR, NULL },
+        { "interval", "", VSTREAM_ERROR, NULL },
         { "substream", "off", VSTREAM_ERROR, NULL },
         { "substream", "rtsp://admin:secret@cam/2", VSTREAM_ERROR, NULL },
         { "substream", "rtsp://cam/${PATH}", VSTREAM_ERROR, NULL },
@@ -361,7 +367,7 @@ table(void **state)
         count++;
     }
 
-    assert_int_equal(count, 8);
+    assert_int_equal(count, 9);
 }
 
 

@@ -290,6 +290,7 @@ vsw_configuration_write(vstream_writer_t *w, const char *id,
     vsw_configuration_number(w, "width", camera->width);
     vsw_configuration_number(w, "quality", camera->quality);
     vsw_configuration_number(w, "still_ms", camera->still_ms);
+    vsw_configuration_number(w, "interval_ms", camera->interval_ms);
     vsw_configuration_bool(w, "still_is_set", camera->still_is_set);
     vsw_configuration_bool(w, "quality_is_set", camera->quality_is_set);
 

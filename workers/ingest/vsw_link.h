@@ -36,6 +36,7 @@ typedef enum {
      * {"id":"street","url":"rtsp://user:pass@...","secrets":["pass",...],
      *  "transport":"tcp","fps_milli":0,"width":0,"quality":80,
      *  "still_ms":1000,"still_is_set":false,"quality_is_set":false,
+     *  "interval_ms":1000,
      *  "connect_timeout_ms":5000,"allow":["127.0.0.0/8",...],
      *  "file_roots":["/srv/video"],"listen":["0.0.0.0:9000",...],
      *  "devices":["/dev/video0",...],"ca_file":"/etc/ssl/cameras.pem",

@@ -127,12 +127,13 @@ vsw_camera_config_unpack(vsw_camera_config_t *config, json_error_t *error)
     json_int_t fps_milli = 0, width = 0, quality = 80, still_ms = 0;
     json_int_t timeout_ms = 5000, max_frame_bytes = VSTREAM_FRAME_BYTES_MAX;
     json_int_t max_pixels = VSTREAM_FRAME_PIXELS_MAX, kafka_fps_milli = 0;
+    json_int_t interval_ms = 1000;
 
     config->transport = "tcp";
 
     if (json_unpack_ex(config->json, error, 0,
                        "{s:s, s:s, s?s, s?s, s?s, s?I, s?I, s?I, s?I, s?b, s?b,"
-                       " s?I, s?I, s?I, s?I, s?b}",
+                       " s?I, s?I, s?I, s?I, s?b, s?I}",
                        "id", &config->id, "url", &config->url, "substream",
                        &config->substream, "transport", &config->transport,
                        "ca_file", &config->ca_file, "fps_milli", &fps_milli,
@@ -141,7 +142,8 @@ vsw_camera_config_unpack(vsw_camera_config_t *config, json_error_t *error)
                        "quality_is_set", &quality_is_set, "connect_timeout_ms",
                        &timeout_ms, "max_frame_bytes", &max_frame_bytes,
                        "max_pixels", &max_pixels, "kafka_fps_milli",
-                       &kafka_fps_milli, "kafka_keyframe", &kafka_keyframe)
+                       &kafka_fps_milli, "kafka_keyframe", &kafka_keyframe,
+                       "interval_ms", &interval_ms)
         != 0)
     {
         return VSTREAM_ERROR;
@@ -157,6 +159,7 @@ vsw_camera_config_unpack(vsw_camera_config_t *config, json_error_t *error)
     config->kafka_fps_milli = (uint32_t) kafka_fps_milli;
     config->kafka_keyframe = kafka_keyframe != 0;
     config->quality_is_set = quality_is_set != 0;
+    config->interval_us = (int64_t) interval_ms * 1000;
     config->connect_timeout_us = (int64_t) timeout_ms * 1000;
     config->max_frame_bytes = (size_t) max_frame_bytes;
     config->max_pixels = (uint64_t) max_pixels;

@@ -41,6 +41,7 @@ typedef struct {
     uint32_t kafka_fps_milli; /* 0: no promise */
     bool     kafka_keyframe;  /* Kafka gets of what is decoded anyway */
     bool     quality_is_set;
+    int64_t  interval_us; /* between two polls of a JPEG */
     int64_t  connect_timeout_us;
     size_t   max_frame_bytes;
     uint64_t max_pixels;

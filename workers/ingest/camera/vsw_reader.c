@@ -278,45 +278,74 @@ vsw_reader_stream_begin(vsw_reader_t *reader, vsw_failure_t *failure)
 }
 
 
+/* The source is there, but had nothing new to show. */
+static void
+vsw_reader_heard(vsw_reader_t *reader, const vsw_unit_t *unit)
+{
+    pthread_mutex_lock(&reader->lock);
+
+    reader->report.heard_us = unit->t_us;
+    reader->report.heard_unix_us = unit->t_unix_us;
+
+    pthread_mutex_unlock(&reader->lock);
+}
+
+
+/* One unit into the ring.  *stall_us: how long the next one may take. */
+static int
+vsw_reader_put(vsw_reader_t *reader, AVPacket *packet, vsw_unit_t *unit,
+               int64_t *stall_us, vsw_failure_t *failure)
+{
+    size_t bytes = (size_t) packet->size;
+
+    if (bytes > reader->config->max_frame_bytes) {
+        vsw_failure_set(failure, VSTREAM_REASON_TOO_LARGE,
+                        "the camera sent a picture of %zu bytes, more than "
+                        "the %zu allowed: lower its resolution or bit rate",
+                        bytes, reader->config->max_frame_bytes);
+        return VSTREAM_ERROR;
+    }
+
+    if (reader->source->is_changed
+        && vsw_reader_stream_begin(reader, failure) != VSTREAM_OK)
+    {
+        return VSTREAM_ERROR;
+    }
+
+    if (vsw_unit_ring_put(reader->ring, packet, unit) != VSTREAM_OK) {
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
+        return VSTREAM_ERROR;
+    }
+
+    *stall_us = vsw_reader_count(reader, unit, bytes);
+
+    if (unit->is_key || atomic_load(&reader->is_eager)) {
+        vsw_reader_wake(reader);
+    }
+
+    return VSTREAM_OK;
+}
+
+
 /* Reads until the source fails. */
 static void
 vsw_reader_loop(vsw_reader_t *reader, AVPacket *packet, vsw_failure_t *failure)
 {
-    size_t     bytes;
+    int        rc;
     int64_t    stall_us = vsw_reader_stall_us(reader);
     vsw_unit_t unit;
 
-    while (vsw_source_read(reader->source, stall_us, packet, &unit, failure)
-           == VSTREAM_OK)
-    {
-        bytes = (size_t) packet->size;
+    do {
+        rc = vsw_source_read(reader->source, stall_us, packet, &unit, failure);
 
-        if (bytes > reader->config->max_frame_bytes) {
-            vsw_failure_set(failure, VSTREAM_REASON_TOO_LARGE,
-                            "the camera sent a picture of %zu bytes, more "
-                            "than the %zu allowed: lower its resolution or "
-                            "bit rate",
-                            bytes, reader->config->max_frame_bytes);
-            return;
+        if (rc == VSTREAM_OK) {
+            rc = vsw_reader_put(reader, packet, &unit, &stall_us, failure);
+
+        } else if (rc == VSTREAM_AGAIN) {
+            vsw_reader_heard(reader, &unit);
         }
 
-        if (reader->source->is_changed
-            && vsw_reader_stream_begin(reader, failure) != VSTREAM_OK)
-        {
-            return;
-        }
-
-        if (vsw_unit_ring_put(reader->ring, packet, &unit) != VSTREAM_OK) {
-            vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
-            return;
-        }
-
-        stall_us = vsw_reader_count(reader, &unit, bytes);
-
-        if (unit.is_key || atomic_load(&reader->is_eager)) {
-            vsw_reader_wake(reader);
-        }
-    }
+    } while (rc != VSTREAM_ERROR);
 }
 
 

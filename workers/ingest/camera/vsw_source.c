@@ -14,8 +14,6 @@
 #include "vsw_media_log.h"
 #include "vsw_source.h"
 
-#define VSW_USER_AGENT "vstream/" VSTREAM_VERSION
-
 /* A sleep looks this often whether the source was stopped. */
 #define VSW_SLEEP_SLICE_US 100000
 
@@ -121,7 +119,12 @@ vsw_source_create(const vsw_camera_config_t *config, vsw_failure_t *failure)
     }
 
     source->config = config;
-    source->scheme = vsw_scheme_find(config->url);
+    source->scheme = vsw_source_poll_scheme(config->url);
+
+    if (source->scheme == NULL) {
+        source->scheme = vsw_scheme_find(config->url);
+    }
+
     source->parameters = avcodec_parameters_alloc();
 
     if (source->scheme == NULL) {
@@ -200,6 +203,8 @@ int
 vsw_source_read(vsw_source_t *source, int64_t stall_us, AVPacket *packet,
                 vsw_unit_t *unit, vsw_failure_t *failure)
 {
+    int rc;
+
     if (atomic_load(&source->is_overdue)) {
         vsw_failure_set(failure, VSTREAM_REASON_STALLED, VSW_STALLED_TEXT);
         return VSTREAM_ERROR;
@@ -207,7 +212,8 @@ vsw_source_read(vsw_source_t *source, int64_t stall_us, AVPacket *packet,
 
     vsw_source_deadline_set(source, stall_us);
 
-    if (source->scheme->read(source, packet, failure) != VSTREAM_OK) {
+    rc = source->scheme->read(source, packet, failure);
+    if (rc == VSTREAM_ERROR) {
         return VSTREAM_ERROR;
     }
 
@@ -220,7 +226,7 @@ vsw_source_read(vsw_source_t *source, int64_t stall_us, AVPacket *packet,
         source->arrived_unix_us > 0 ? source->arrived_unix_us : av_gettime();
     unit->is_key = source->is_intra || (packet->flags & AV_PKT_FLAG_KEY) != 0;
 
-    return VSTREAM_OK;
+    return rc;
 }
 
 

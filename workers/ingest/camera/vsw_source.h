@@ -23,6 +23,8 @@
 #define VSW_STALL_MIN_US    3000000
 #define VSW_STALL_INTERVALS 5
 
+#define VSW_USER_AGENT "vstream/" VSTREAM_VERSION
+
 #define VSW_STALLED_TEXT                                                       \
     "the camera is connected but sends no pictures: it may be overloaded, or " \
     "the network between drops its packets"
@@ -34,7 +36,10 @@ struct vsw_scheme_s {
     const char *name;
     int (*open)(vsw_source_t *source, vsw_failure_t *failure);
 
-    /* One access unit, once it is due.  VSTREAM_ERROR: `failure` is set. */
+    /*
+     * One access unit, once it is due.  VSTREAM_AGAIN: a sign of life without
+     * one; VSTREAM_ERROR: `failure` is set.
+     */
     int (*read)(vsw_source_t *source, AVPacket *packet, vsw_failure_t *failure);
     void (*close)(vsw_source_t *source);
 
@@ -74,7 +79,8 @@ int vsw_source_open(vsw_source_t *source, vsw_failure_t *failure);
 
 /*
  * Waits for the next access unit, `stall_us` at most, and tells when it came.
- * VSTREAM_ERROR: `failure` is set.
+ * VSTREAM_AGAIN: the source says that it has nothing new, and `unit` tells when
+ * it did; VSTREAM_ERROR: `failure` is set.
  */
 int vsw_source_read(vsw_source_t *source, int64_t stall_us, AVPacket *packet,
                     vsw_unit_t *unit, vsw_failure_t *failure);
@@ -125,6 +131,14 @@ int  vsw_source_rtsp_open(vsw_source_t *source, vsw_failure_t *failure);
 int  vsw_source_rtsp_read(vsw_source_t *source, AVPacket *packet,
                           vsw_failure_t *failure);
 void vsw_source_rtsp_close(vsw_source_t *source);
+
+/* Those for a single JPEG, if `url` names one; else NULL. */
+const vsw_scheme_t *vsw_source_poll_scheme(const char *url);
+
+int  vsw_source_poll_open(vsw_source_t *source, vsw_failure_t *failure);
+int  vsw_source_poll_read(vsw_source_t *source, AVPacket *packet,
+                          vsw_failure_t *failure);
+void vsw_source_poll_close(vsw_source_t *source);
 
 int  vsw_source_file_open(vsw_source_t *source, vsw_failure_t *failure);
 int  vsw_source_file_read(vsw_source_t *source, AVPacket *packet,
