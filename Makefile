@@ -228,6 +228,8 @@ install: all
 	mkdir -p $(DESTDIR)/usr/share/vstream
 	cp -r --no-preserve=ownership html README.md LICENSE \
 	    $(DESTDIR)/usr/share/vstream
+	cp -r --no-preserve=ownership conf/schemas \
+	    $(DESTDIR)/usr/share/vstream/conf
 
 help:
 	@echo 'make run         installs, builds and runs the demo: http://127.0.0.1:$(PORT)/'

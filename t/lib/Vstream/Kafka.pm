@@ -298,7 +298,6 @@ sub python_command (@arguments) {
 
 sub java_command (@arguments) {
     return ('java', '-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
-        "-Dlog4j2.configurationFile=$top/conf/local/kafka/log4j2.properties",
         '-cp', "$top/build/kafka/lib/*", @arguments);
 }
 
