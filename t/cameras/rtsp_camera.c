@@ -33,6 +33,7 @@ typedef struct {
     const char *user;
     const char *password_file;
     double      stall_after; /* seconds of media per client; 0: never */
+    gboolean    is_tcp_only; /* media over UDP is refused */
     gint64      born_us;     /* monotonic: where this camera's clock starts */
 } mount_t;
 
@@ -72,6 +73,7 @@ static const char usage[] =
     "  --user NAME           who may look; without it, everybody\n"
     "  --password-file FILE  whose first line is the password\n"
     "  --stall-after SECONDS the connection stays, the pictures stop\n"
+    "  --tcp-only            media over UDP is refused\n"
     "  --help\n";
 
 
@@ -383,7 +385,10 @@ factory_create(mount_t *mount)
     factory = gst_rtsp_media_factory_new();
     gst_rtsp_media_factory_set_launch(factory, LAUNCH);
     gst_rtsp_media_factory_set_shared(factory, TRUE);
-    gst_rtsp_media_factory_set_protocols(factory, GST_RTSP_LOWER_TRANS_TCP);
+    gst_rtsp_media_factory_set_protocols(
+        factory, mount->is_tcp_only
+                     ? GST_RTSP_LOWER_TRANS_TCP
+                     : GST_RTSP_LOWER_TRANS_TCP | GST_RTSP_LOWER_TRANS_UDP);
     factory_allow(factory, "anonymous", mount->user == NULL);
 
     if (mount->user != NULL) {
@@ -495,6 +500,9 @@ option_set(options_t *options, mount_t *mount, int option, char *value)
 
     } else if (option == 's') {
         mount->stall_after = strtod(value, NULL);
+
+    } else if (option == 't') {
+        mount->is_tcp_only = TRUE;
     }
 }
 
@@ -513,6 +521,7 @@ options_read(options_t *options, int argc, char **argv)
         { "user", required_argument, NULL, 'u' },
         { "password-file", required_argument, NULL, 'w' },
         { "stall-after", required_argument, NULL, 's' },
+        { "tcp-only", no_argument, NULL, 't' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };

@@ -25,7 +25,9 @@
 #include "vsw_dial.h"
 #include "vsw_link.h"
 #include "vsw_media_log.h"
+#include "vsw_source.h"
 #include "vsw_substream.h"
+#include "vsw_tls.h"
 
 #define VSW_COUNTS_US 250000
 
@@ -180,6 +182,7 @@ vsw_camera_configure(vsw_camera_t *c, const vsw_link_message_t *message)
 
     vsw_media_log_start(&c->config.mask);
     vsw_dial_activate(&c->config.dial);
+    vsw_tls_ca_file_set(c->config.ca_file);
 
     c->stream = vsw_stream_create(&c->config, VSTREAM_RENDITION_MAIN, c->link,
                                   &c->failure);
@@ -188,7 +191,9 @@ vsw_camera_configure(vsw_camera_t *c, const vsw_link_message_t *message)
         c->substream = vsw_substream_create(&c->config, c->link);
     }
 
-    vsw_camera_forks_end();
+    if (c->config.substream == NULL && !vsw_source_is_threaded(c->config.url)) {
+        vsw_camera_forks_end();
+    }
 
     return c->stream != NULL ? VSTREAM_OK : VSTREAM_ERROR;
 }

@@ -169,7 +169,7 @@ getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 
 
 int
-connect(int fd, const struct sockaddr *address, socklen_t length)
+vsw_dial_check(const struct sockaddr *address, socklen_t length)
 {
     if (!vsw_dial_passes(address, length)) {
         return vsw_dial_refuse(address, length);
@@ -177,6 +177,17 @@ connect(int fd, const struct sockaddr *address, socklen_t length)
 
     if (!vsw_dial_is_resolving) {
         vsw_dial_forget();
+    }
+
+    return 0;
+}
+
+
+int
+connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    if (vsw_dial_check(address, length) != 0) {
+        return -1;
     }
 
     return (int) syscall(SYS_connect, fd, address, length);

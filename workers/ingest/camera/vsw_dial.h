@@ -27,6 +27,12 @@ void vsw_dial_thread_begin(void);
 void vsw_dial_listening_set(bool is_listening);
 
 /*
+ * May the calling thread connect there?  For libraries that dial by threads of
+ * their own.  -1: refused, as connect() would, and errno is set.
+ */
+int vsw_dial_check(const struct sockaddr *address, socklen_t length);
+
+/*
  * Has a call been refused since the last connect that passed, to this thread
  * or to one of a library's?  Then `text` names the address of the first.
  */

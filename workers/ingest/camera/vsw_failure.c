@@ -44,6 +44,14 @@ static const vsw_failure_meaning_t vsw_failure_meanings[] = {
       "did not answer in time: check host, port and network" },
     { AVERROR_EXIT, VSTREAM_REASON_TIMEOUT,
       "did not answer in time: check host, port and network" },
+    { AVERROR(EPROTONOSUPPORT), VSTREAM_REASON_PROTOCOL_ERROR,
+      "does not send media that way: set transport= of this camera to the "
+      "other one" },
+    { AVERROR(EADDRINUSE), VSTREAM_REASON_PROTOCOL_ERROR,
+      "cannot be waited for: another camera or program uses the address and "
+      "port of its source" },
+    { AVERROR(EADDRNOTAVAIL), VSTREAM_REASON_BAD_SOURCE,
+      "cannot be waited for: the address in its source is none of this host" },
     { AVERROR(EHOSTUNREACH), VSTREAM_REASON_UNREACHABLE,
       "cannot be reached from here: check its address and the route to it" },
     { AVERROR(ENETUNREACH), VSTREAM_REASON_UNREACHABLE,

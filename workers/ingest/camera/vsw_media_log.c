@@ -35,7 +35,9 @@ static struct {
     int64_t              filled_us;
 } vsw_media_log = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static _Thread_local char vsw_media_log_last[VSW_MEDIA_LOG_TEXT_MAX];
+/* A thread is told of its own errors alone: it explains what it did. */
+static _Thread_local char vsw_media_log_last[VSW_MEDIA_LOG_KEPT]
+                                            [VSW_MEDIA_LOG_TEXT_MAX];
 
 
 /* May one more line go out now? */
@@ -107,6 +109,16 @@ vsw_media_log_address_cut(char *text)
 }
 
 
+/* As the newest error of this thread. */
+static void
+vsw_media_log_keep(const char text[VSW_MEDIA_LOG_TEXT_MAX])
+{
+    memmove(vsw_media_log_last[1], vsw_media_log_last[0],
+            sizeof(vsw_media_log_last) - sizeof(vsw_media_log_last[0]));
+    memcpy(vsw_media_log_last[0], text, VSW_MEDIA_LOG_TEXT_MAX);
+}
+
+
 static void
 vsw_media_log_callback(void *context, int level, const char *format,
                        va_list args)
@@ -129,7 +141,7 @@ vsw_media_log_callback(void *context, int level, const char *format,
     text[VSW_MEDIA_LOG_TEXT_MAX - 1] = '\0';
 
     if (level <= AV_LOG_ERROR) {
-        memcpy(vsw_media_log_last, text, VSW_MEDIA_LOG_TEXT_MAX);
+        vsw_media_log_keep(text);
     }
 
     vsw_media_log_put(text, level <= AV_LOG_ERROR);
@@ -171,15 +183,15 @@ vsw_media_log_take(vsw_media_log_line_t *line)
 }
 
 
-void
-vsw_media_log_last_error(char text[VSW_MEDIA_LOG_TEXT_MAX])
+const char *
+vsw_media_log_error(unsigned age)
 {
-    memcpy(text, vsw_media_log_last, VSW_MEDIA_LOG_TEXT_MAX);
+    return age < VSW_MEDIA_LOG_KEPT ? vsw_media_log_last[age] : "";
 }
 
 
 void
 vsw_media_log_forget(void)
 {
-    vsw_media_log_last[0] = '\0';
+    memset(vsw_media_log_last, 0, sizeof(vsw_media_log_last));
 }

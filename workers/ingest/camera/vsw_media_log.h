@@ -12,6 +12,7 @@
 #include "vsw_mask.h"
 
 #define VSW_MEDIA_LOG_TEXT_MAX 320
+#define VSW_MEDIA_LOG_KEPT     3
 
 
 typedef struct {
@@ -27,10 +28,12 @@ void vsw_media_log_start(const vsw_mask_t *mask);
 bool vsw_media_log_take(vsw_media_log_line_t *line);
 
 /*
- * The newest error of this thread, for the detail of a failure; empty if there
- * was none since vsw_media_log_forget().
+ * An error of the calling thread, for the detail of a failure: 0 is the newest
+ * one, VSW_MEDIA_LOG_KEPT - 1 the oldest that is kept.  Empty: there was none
+ * since vsw_media_log_forget().
+ * Valid until the thread logs again.
  */
-void vsw_media_log_last_error(char text[VSW_MEDIA_LOG_TEXT_MAX]);
+const char *vsw_media_log_error(unsigned age);
 
 /* This thread begins anew with its source. */
 void vsw_media_log_forget(void);

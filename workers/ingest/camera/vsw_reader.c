@@ -46,6 +46,7 @@ static int
 vsw_reader_start(vsw_reader_t *reader)
 {
     reader->report.since_us = av_gettime_relative();
+    reader->report.connect_us = reader->source->connect_us;
     reader->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&reader->lock, NULL);
     pthread_cond_init(&reader->wanted, NULL);
@@ -143,7 +144,9 @@ vsw_reader_stall_us(const vsw_reader_t *reader)
 
     limit_us = VSW_STALL_INTERVALS * measure.interval_us;
 
-    return limit_us < VSW_STALL_MIN_US ? VSW_STALL_MIN_US : limit_us;
+    return limit_us < reader->source->stall_min_us
+               ? reader->source->stall_min_us
+               : limit_us;
 }
 
 

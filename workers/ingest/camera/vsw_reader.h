@@ -21,7 +21,8 @@ typedef enum {
 
 typedef struct {
     vsw_reader_state_t state;
-    int64_t            since_us; /* when that began */
+    int64_t            since_us;   /* when that began */
+    int64_t            connect_us; /* how long CONNECTING may last */
     vsw_failure_t      failure;
     uint64_t           access_units;
     uint64_t           bytes;

@@ -12,6 +12,8 @@
 #define VSW_RTCP_FIRST 192
 #define VSW_RTCP_LAST  223
 
+#define VSW_RTP_HEADER 12
+
 static _Thread_local vsw_rtp_tap_t *vsw_rtp_tap;
 
 
@@ -86,13 +88,47 @@ vsw_rtp_tap_follow(vsw_rtp_tap_t *tap, const uint8_t *data, size_t asked,
 }
 
 
+void
+vsw_rtp_tap_look(vsw_rtp_tap_t *tap, const uint8_t *data, size_t length)
+{
+    if (length >= VSW_RTP_HEADER && data[0] >> 6 == 2
+        && (data[1] < VSW_RTCP_FIRST || data[1] > VSW_RTCP_LAST))
+    {
+        tap->is_marked = (data[1] & 0x80) != 0;
+    }
+}
+
+
+void
+vsw_rtp_tap_decrypted(const void *data, size_t asked, size_t got)
+{
+    if (vsw_rtp_tap != NULL && vsw_rtp_tap->carrier == VSW_TAP_TLS) {
+        vsw_rtp_tap_follow(vsw_rtp_tap, data, asked, got);
+    }
+}
+
+
 ssize_t
 recv(int fd, void *data, size_t size, int flags)
 {
     ssize_t n = syscall(SYS_recvfrom, fd, data, size, flags, NULL, NULL);
 
-    if (vsw_rtp_tap != NULL && n > 0) {
+    if (n > 0 && vsw_rtp_tap != NULL && vsw_rtp_tap->carrier == VSW_TAP_TCP) {
         vsw_rtp_tap_follow(vsw_rtp_tap, data, size, (size_t) n);
+    }
+
+    return n;
+}
+
+
+ssize_t
+recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *address,
+         socklen_t *length)
+{
+    ssize_t n = syscall(SYS_recvfrom, fd, data, size, flags, address, length);
+
+    if (n > 0 && vsw_rtp_tap != NULL && vsw_rtp_tap->carrier == VSW_TAP_UDP) {
+        vsw_rtp_tap_look(vsw_rtp_tap, data, (size_t) n);
     }
 
     return n;

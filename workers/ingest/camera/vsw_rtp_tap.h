@@ -1,13 +1,13 @@
 /*
  * RTP's marker bit ends an access unit (RFC 6184 section 5.1), but libavformat
  * does not hand it on; without it, the end of one access unit is known only
- * when the next one begins, a whole frame interval late.  So recv() is defined
- * in this executable, and looks at the RTP packets that libavformat reads from
- * an interleaved RTSP connection.
+ * when the next one begins, a whole frame interval late.  So recv() and
+ * recvfrom() are defined in this executable, and look at the RTP packets that
+ * libavformat reads from an interleaved RTSP connection or as datagrams.
  *
- * It relies on how libavformat reads: "$", then three bytes, then the packet,
- * each asked for by itself.  Where reading looks different, no markers are
- * seen and nothing else changes.
+ * Of a connection it relies on how libavformat reads: "$", then three bytes,
+ * then the packet, each asked for by itself.  Where reading looks different,
+ * no markers are seen and nothing else changes.
  */
 
 #ifndef VSW_RTP_TAP_H
@@ -18,7 +18,14 @@
 #include <stdint.h>
 
 
+typedef enum {
+    VSW_TAP_TCP,
+    VSW_TAP_TLS,
+    VSW_TAP_UDP,
+} vsw_rtp_carrier_t;
+
 typedef struct {
+    vsw_rtp_carrier_t carrier;
     enum {
         VSW_TAP_TEXT,
         VSW_TAP_HEADER, /* channel and length */
@@ -33,6 +40,12 @@ typedef struct {
 
 /* Taps what the calling thread receives; NULL ends it. */
 void vsw_rtp_tap_set(vsw_rtp_tap_t *tap);
+
+/* What the calling thread has decrypted, if it is tapped. */
+void vsw_rtp_tap_decrypted(const void *data, size_t asked, size_t got);
+
+/* Looks at one datagram. */
+void vsw_rtp_tap_look(vsw_rtp_tap_t *tap, const uint8_t *data, size_t length);
 
 /* Follows one recv() of `asked` bytes that brought `got`. */
 void vsw_rtp_tap_follow(vsw_rtp_tap_t *tap, const uint8_t *data, size_t asked,

@@ -1,6 +1,5 @@
 /*
- * Sources, see vsw_source.h: the table of schemes, and those that libavformat
- * reads over a network.
+ * Sources, see vsw_source.h: the table of schemes, and what they share.
  */
 
 #include <errno.h>
@@ -9,6 +8,7 @@
 #include <libavcodec/avcodec.h>
 #include <libavutil/time.h>
 
+#include "vstream_source_option.h"
 #include "vsw_codec_sniff.h"
 #include "vsw_dial.h"
 #include "vsw_media_log.h"
@@ -17,8 +17,8 @@
 /* A sleep looks this often whether the source was stopped. */
 #define VSW_SLEEP_SLICE_US 100000
 
-/* A camera gets this long to hear that we leave. */
-#define VSW_CLOSE_US 100000
+/* A source that waits for its camera waits so many times as long. */
+#define VSW_LISTEN_TIMES 6
 
 /* So many packets of a new video stream and none of ours: ours is over. */
 #define VSW_OTHERS_MAX 5
@@ -27,24 +27,38 @@
 #define VSW_EXTRADATA_MAX 65536
 
 static const char *const vsw_rtsp_options[] = {
-    "rtsp_transport",
-    "tcp",
-    "allowed_media_types",
-    "video",
+    "allowed_media_types", "video", "user_agent", VSW_USER_AGENT,
+    "format_whitelist",    "rtsp",  NULL,
+};
+
+static const char *const vsw_rtmp_options[] = {
+    "rtmp_live",        "live",     "rtmp_buffer", "100",
+    "format_whitelist", "live_flv", NULL,
+};
+
+static const char *const vsw_rtmps_options[] = {
+    "rtmp_live",        "live",     "rtmp_buffer", "100", "tls_verify", "1",
+    "format_whitelist", "live_flv", NULL,
+};
+
+/*
+ * What the answer may turn out to be.  hls opens what its playlists name;
+ * vsw_source_http.c looks at each of these URLs.
+ */
+static const char *const vsw_http_options[] = {
     "user_agent",
     VSW_USER_AGENT,
+    "tls_verify",
+    "1",
     "format_whitelist",
-    "rtsp",
+    "mpjpeg,flv,mpegts,hls,mov,aac,mp3,webvtt",
     NULL,
 };
 
-static const char *const vsw_http_options[] = {
-    "user_agent", VSW_USER_AGENT, "format_whitelist", "mpjpeg", NULL,
-};
-
-static const char *const vsw_https_options[] = {
-    "user_agent",       VSW_USER_AGENT, "tls_verify", "1",
-    "format_whitelist", "mpjpeg",       NULL,
+static const char *const vsw_ts_options[] = {
+    "format_whitelist",
+    "mpegts",
+    NULL,
 };
 
 /*
@@ -60,17 +74,28 @@ static const char *const vsw_file_options[] = {
 
 static const vsw_scheme_t vsw_schemes[] = {
     { "rtsp", vsw_source_rtsp_open, vsw_source_rtsp_read, vsw_source_rtsp_close,
-      "rtsp", "tcp", vsw_rtsp_options },
-    { "http", vsw_source_net_open, vsw_source_net_read, vsw_source_net_close,
-      "mpjpeg", "http,tls,tcp", vsw_http_options },
-    { "https", vsw_source_net_open, vsw_source_net_read, vsw_source_net_close,
-      "mpjpeg", "https,tls,tcp", vsw_https_options },
+      "rtsp", "tcp", vsw_rtsp_options, false },
+    { "rtsps", vsw_source_rtsp_open, vsw_source_rtsp_read,
+      vsw_source_rtsp_close, "rtsp", "tls,tcp", vsw_rtsp_options, false },
+    { "rtmp", vsw_source_rtmp_open, vsw_source_net_read, vsw_source_net_close,
+      "live_flv", "rtmp,tcp", vsw_rtmp_options, false },
+    { "rtmps", vsw_source_rtmp_open, vsw_source_net_read, vsw_source_net_close,
+      "live_flv", "rtmps,tls,tcp", vsw_rtmps_options, false },
+    { "srt", vsw_source_srt_open, vsw_source_net_read, vsw_source_net_close,
+      "mpegts", "srt", vsw_ts_options, true },
+    { "udp", vsw_source_udp_open, vsw_source_net_read, vsw_source_net_close,
+      "mpegts", "udp", vsw_ts_options, false },
+    { "http", vsw_source_http_open, vsw_source_http_read, vsw_source_http_close,
+      NULL, "http,https,tls,tcp,crypto", vsw_http_options, false },
+    { "https", vsw_source_http_open, vsw_source_http_read,
+      vsw_source_http_close, NULL, "https,tls,tcp,crypto", vsw_http_options,
+      false },
     { "file", vsw_source_file_open, vsw_source_file_read, vsw_source_file_close,
-      NULL, "", vsw_file_options },
+      NULL, "", vsw_file_options, false },
     { "test", vsw_source_test_open, vsw_source_test_read, vsw_source_test_close,
-      NULL, NULL, NULL },
+      NULL, NULL, NULL, false },
     { "kafka", vsw_source_kafka_open, vsw_source_kafka_read,
-      vsw_source_kafka_close, NULL, NULL, NULL },
+      vsw_source_kafka_close, NULL, NULL, NULL, false },
 };
 
 #define VSW_SCHEMES (sizeof(vsw_schemes) / sizeof(vsw_schemes[0]))
@@ -90,6 +115,42 @@ vsw_scheme_find(const char *url)
     }
 
     return NULL;
+}
+
+
+bool
+vsw_source_is_threaded(const char *url)
+{
+    const vsw_scheme_t *scheme = vsw_scheme_find(url);
+
+    return scheme != NULL && scheme->is_threaded;
+}
+
+
+/* Does this source wait for its camera?  The URL has been checked before. */
+static bool
+vsw_source_listens(const char *url)
+{
+    const char     *mark = strchr(url, '?');
+    vstream_slice_t query, name, value;
+
+    if (strncmp(url, "udp:", 4) == 0) {
+        return true;
+    }
+
+    if (strncmp(url, "srt:", 4) != 0 || mark == NULL) {
+        return false;
+    }
+
+    query = (vstream_slice_t) { mark + 1, strlen(mark + 1) };
+
+    while (vstream_source_option_next(&query, &name, &value) == VSTREAM_OK) {
+        if (name.length == 4 && memcmp(name.data, "mode", 4) == 0) {
+            return value.length == 8 && memcmp(value.data, "listener", 8) == 0;
+        }
+    }
+
+    return false;
 }
 
 
@@ -126,11 +187,20 @@ vsw_source_create(const vsw_camera_config_t *config, vsw_failure_t *failure)
     }
 
     source->parameters = avcodec_parameters_alloc();
+    source->stall_min_us = VSW_STALL_MIN_US;
+    source->connect_us = config->connect_timeout_us;
+
+    source->is_listening = vsw_source_listens(config->url);
+
+    if (source->is_listening) {
+        source->connect_us *= VSW_LISTEN_TIMES;
+    }
 
     if (source->scheme == NULL) {
         vsw_failure_set(failure, VSTREAM_REASON_BAD_SOURCE,
                         "the source is none that can be opened here: use "
-                        "rtsp:, http:, https:, file:, kafka: or test:");
+                        "rtsp:, rtsps:, rtmp:, rtmps:, srt:, http:, https:, "
+                        "udp:, file:, kafka: or test:");
 
     } else if (source->parameters == NULL
                || vsw_source_feed_prepare(source) != VSTREAM_OK)
@@ -158,13 +228,14 @@ vsw_source_destroy(vsw_source_t *source)
         source->scheme->close(source);
     }
 
+    av_packet_free(&source->first);
     avcodec_parameters_free(&source->parameters);
     vsw_value_box_destroy(source->values);
     free(source);
 }
 
 
-static void
+void
 vsw_source_deadline_set(vsw_source_t *source, int64_t wait_us)
 {
     atomic_store(&source->deadline_us, av_gettime_relative() + wait_us);
@@ -187,7 +258,7 @@ vsw_source_open(vsw_source_t *source, vsw_failure_t *failure)
 {
     vsw_media_log_forget();
     vsw_dial_thread_begin();
-    vsw_source_deadline_set(source, source->config->connect_timeout_us);
+    vsw_source_deadline_set(source, source->connect_us);
 
     if (source->scheme->open(source, failure) != VSTREAM_OK) {
         return VSTREAM_ERROR;
@@ -253,7 +324,8 @@ vsw_source_is_interrupted(void *opaque)
         atomic_store(&source->is_overdue, true);
     }
 
-    return atomic_load(&source->is_stopped) || atomic_load(&source->is_overdue);
+    return atomic_load(&source->is_stopped) || atomic_load(&source->is_overdue)
+           || source->denied.reason != NULL;
 }
 
 
@@ -340,7 +412,8 @@ vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure)
     for (i = 0; i < source->format->nb_streams; i++) {
         AVStream *stream = source->format->streams[i];
 
-        if (video == NULL && stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO
+        if (video == NULL && stream->discard != AVDISCARD_ALL
+            && stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO
             && (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) == 0)
         {
             video = stream;
@@ -519,6 +592,7 @@ vsw_source_demuxer_reopen(vsw_source_t *source)
 
     format->pb = io;
     format->io_open = source->format->io_open;
+    format->opaque = source->format->opaque;
     format->interrupt_callback = source->format->interrupt_callback;
     format->flags |= source->format->flags & AVFMT_FLAG_NOBUFFER;
 
@@ -566,6 +640,12 @@ static int
 vsw_source_stream_read(vsw_source_t *source, AVPacket *packet)
 {
     int rc;
+
+    if (source->first != NULL) {
+        av_packet_move_ref(packet, source->first);
+        av_packet_free(&source->first);
+        return 0;
+    }
 
     for (;;) {
         rc = av_read_frame(source->format, packet);
@@ -637,148 +717,4 @@ vsw_source_options(const vsw_source_t *source, AVDictionary **options)
                    < 0
                ? VSTREAM_ERROR
                : VSTREAM_OK;
-}
-
-
-/* Network sources. */
-
-
-/*
- * An option that nobody took is a mistake of ours, and perhaps a safeguard
- * that is not there.  http hands those of TLS on without saying so.
- */
-static int
-vsw_source_net_options_check(const AVDictionary *options,
-                             vsw_failure_t      *failure)
-{
-    const AVDictionaryEntry *entry = NULL;
-
-    while ((entry = av_dict_get(options, "", entry, AV_DICT_IGNORE_SUFFIX))
-           != NULL) {
-        if (strcmp(entry->key, "tls_verify") != 0) {
-            vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
-                            "libavformat does not know the option \"%s\"",
-                            entry->key);
-            return VSTREAM_ERROR;
-        }
-    }
-
-    return VSTREAM_OK;
-}
-
-
-/* Why a network source could not be opened, nearest cause first. */
-static void
-vsw_source_net_explain(int av_error, vsw_failure_t *failure)
-{
-    char address[VSW_DIAL_TEXT_MAX];
-    char last[VSW_MEDIA_LOG_TEXT_MAX];
-
-    if ((av_error == AVERROR(EACCES) || av_error == AVERROR(EIO))
-        && vsw_dial_has_refused(address))
-    {
-        vsw_failure_set(failure, VSTREAM_REASON_SOURCE_DENIED,
-                        "the source leads to %s, where cameras may not be: "
-                        "if it is one, add its network to sources.allow of "
-                        "vstream-ingest",
-                        address);
-        return;
-    }
-
-    vsw_media_log_last_error(last);
-
-    if (strstr(last, "Failed to resolve hostname") != NULL) {
-        vsw_failure_set(failure, VSTREAM_REASON_DNS_FAILED,
-                        "the camera's host name does not resolve: check it, "
-                        "and the name server (%s)",
-                        last);
-
-    } else if (strstr(last, "certificate") != NULL) {
-        vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
-                        "the camera's certificate is not trusted here: add "
-                        "the authority that signed it to this host's (%s)",
-                        last);
-
-    } else if (av_error == AVERROR(EIO) && last[0] != '\0') {
-        vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
-                        "the connection to the camera failed: %s", last);
-    }
-
-    vsw_failure_set_av(failure, av_error, "the camera");
-}
-
-
-int
-vsw_source_net_open(vsw_source_t *source, vsw_failure_t *failure)
-{
-    int                  rc;
-    AVDictionary        *options = NULL;
-    const AVInputFormat *format;
-
-    format = av_find_input_format(source->scheme->format);
-    source->format = avformat_alloc_context();
-
-    if (format == NULL || source->format == NULL
-        || vsw_source_options(source, &options) != VSTREAM_OK)
-    {
-        av_dict_free(&options);
-        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
-        return VSTREAM_ERROR;
-    }
-
-    source->format->interrupt_callback.callback = vsw_source_is_interrupted;
-    source->format->interrupt_callback.opaque = source;
-    source->format->flags |= AVFMT_FLAG_NOBUFFER;
-
-    rc = avformat_open_input(&source->format, source->config->url, format,
-                             &options);
-
-    if (rc < 0) {
-        rc = atomic_load(&source->is_overdue) ? AVERROR_EXIT : rc;
-        vsw_source_net_explain(rc, failure);
-        av_dict_free(&options);
-        return VSTREAM_ERROR;
-    }
-
-    rc = vsw_source_net_options_check(options, failure);
-    av_dict_free(&options);
-
-    return rc == VSTREAM_OK ? vsw_source_stream_choose(source, failure) : rc;
-}
-
-
-int
-vsw_source_net_read(vsw_source_t *source, AVPacket *packet,
-                    vsw_failure_t *failure)
-{
-    int rc;
-
-    rc = vsw_source_packet_read(source, packet);
-
-    if (rc == 0) {
-        return VSTREAM_OK;
-    }
-
-    if (atomic_load(&source->is_overdue) || rc == AVERROR(ETIMEDOUT)) {
-        vsw_failure_set(failure, VSTREAM_REASON_STALLED, VSW_STALLED_TEXT);
-
-    } else if (rc == AVERROR_EOF) {
-        vsw_failure_set_av(failure, rc, "the camera");
-
-    } else {
-        vsw_source_net_explain(rc, failure);
-    }
-
-    return VSTREAM_ERROR;
-}
-
-
-/* Says good-bye, for which the camera gets a moment. */
-void
-vsw_source_net_close(vsw_source_t *source)
-{
-    atomic_store(&source->is_stopped, false);
-    atomic_store(&source->is_overdue, false);
-    vsw_source_deadline_set(source, VSW_CLOSE_US);
-    avformat_close_input(&source->format);
 }

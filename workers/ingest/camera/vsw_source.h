@@ -29,6 +29,15 @@
     "the camera is connected but sends no pictures: it may be overloaded, or " \
     "the network between drops its packets"
 
+/* With the address that a call was refused to. */
+#define VSW_SOURCE_DENIED_TEXT                                                 \
+    "the source leads to %s, where cameras may not be: if it is one, add its " \
+    "network to sources.allow of vstream-ingest"
+
+#define VSW_SOURCE_UNLISTED_TEXT                                               \
+    "%s is not among sources.listen of vstream-ingest, which says where "      \
+    "sources may wait for their cameras"
+
 typedef struct vsw_source_s vsw_source_t;
 typedef struct vsw_scheme_s vsw_scheme_t;
 
@@ -47,6 +56,8 @@ struct vsw_scheme_s {
     const char        *format;    /* demuxer; NULL: it finds out */
     const char        *protocols; /* those it may use, and no others */
     const char *const *options;   /* names and values by turns, then NULL */
+
+    bool is_threaded; /* its library starts threads while it opens */
 };
 
 struct vsw_source_s {
@@ -54,20 +65,28 @@ struct vsw_source_s {
     const vsw_camera_config_t *config;
     AVFormatContext           *format; /* NULL: not of libavformat */
     AVCodecParameters         *parameters;
-    bool                       is_changed;      /* `parameters`, by reading */
-    int                        stream;          /* index of the video stream */
-    unsigned                   others;          /* units of others in a row */
-    int                        version;         /* of MPEG-TS's program map */
-    bool                       is_intra;        /* every unit is a keyframe */
-    int64_t                    interval_us;     /* as declared; 0: not known */
-    void                      *state;           /* of the scheme */
-    vsw_value_box_t           *values;          /* where it is fed; else NULL */
+    bool                       is_changed;   /* `parameters`, by reading */
+    int                        stream;       /* index of the video stream */
+    unsigned                   others;       /* units of others in a row */
+    int                        version;      /* of MPEG-TS's program map */
+    bool                       is_intra;     /* every unit is a keyframe */
+    int64_t                    interval_us;  /* as declared; 0: not known */
+    bool                       is_listening; /* it waits for its camera */
+    int64_t                    connect_us;   /* how long opening may take */
+    int64_t                    stall_min_us; /* no silence is a stall before */
+    AVPacket                  *first;  /* read while opening; NULL: none */
+    vsw_failure_t              denied; /* where it led and may not */
+    void                      *state;  /* of the scheme */
+    vsw_value_box_t           *values; /* where it is fed; else NULL */
     int64_t                    arrived_unix_us; /* of a value; 0: by read() */
     _Atomic int64_t            deadline_us;     /* by av_gettime_relative() */
     atomic_bool                is_overdue;      /* the deadline passed once */
     atomic_bool                is_stopped;
 };
 
+
+/* Does the library that opens this URL start threads? */
+bool vsw_source_is_threaded(const char *url);
 
 /* NULL: `failure` says why. */
 vsw_source_t *vsw_source_create(const vsw_camera_config_t *config,
@@ -105,6 +124,9 @@ uint64_t vsw_source_pattern_number(const AVPacket *packet);
 /* Sleeps until then.  VSTREAM_ERROR: the source was stopped. */
 int vsw_source_sleep_until(vsw_source_t *source, int64_t t_us);
 
+/* What lasts longer than so long from now is interrupted. */
+void vsw_source_deadline_set(vsw_source_t *source, int64_t wait_us);
+
 /* libavformat's interrupt_callback; opaque is the source. */
 int vsw_source_is_interrupted(void *opaque);
 
@@ -115,6 +137,30 @@ int vsw_source_options(const vsw_source_t *source, AVDictionary **options);
 int vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure);
 
 /*
+ * Opens `url` by libavformat, whose demuxer is `format`.  `options` are used
+ * up, even on failure; one that nobody takes is a failure.  Where
+ * source->format is there already, it is what is opened.  The streams are
+ * chosen later.
+ */
+int vsw_source_net_start(vsw_source_t *source, const char *url,
+                         const char *format, AVDictionary **options,
+                         vsw_failure_t *failure);
+
+/*
+ * Where streams become known only by what comes: reads to the first packet of
+ * video, which the next read returns, and chooses its stream.
+ */
+int vsw_source_net_wait(vsw_source_t *source, vsw_failure_t *failure);
+
+/* vsw_source_options(); VSTREAM_ERROR: `failure` is set. */
+int vsw_source_net_options(const vsw_source_t *source, AVDictionary **options,
+                           vsw_failure_t *failure);
+
+/* Why a network source failed, nearest cause first. */
+void vsw_source_net_explain(vsw_source_t *source, int av_error,
+                            vsw_failure_t *failure);
+
+/*
  * The next packet of the video stream, as libavformat gives it.  It may have
  * another codec or other parameters than the last one; and where a video
  * stream that is new sends in the place of the chosen one, that is chosen.
@@ -122,7 +168,6 @@ int vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure);
  */
 int vsw_source_packet_read(vsw_source_t *source, AVPacket *packet);
 
-int  vsw_source_net_open(vsw_source_t *source, vsw_failure_t *failure);
 int  vsw_source_net_read(vsw_source_t *source, AVPacket *packet,
                          vsw_failure_t *failure);
 void vsw_source_net_close(vsw_source_t *source);
@@ -132,8 +177,20 @@ int  vsw_source_rtsp_read(vsw_source_t *source, AVPacket *packet,
                           vsw_failure_t *failure);
 void vsw_source_rtsp_close(vsw_source_t *source);
 
+int vsw_source_rtmp_open(vsw_source_t *source, vsw_failure_t *failure);
+int vsw_source_udp_open(vsw_source_t *source, vsw_failure_t *failure);
+int vsw_source_srt_open(vsw_source_t *source, vsw_failure_t *failure);
+
+int  vsw_source_http_open(vsw_source_t *source, vsw_failure_t *failure);
+int  vsw_source_http_read(vsw_source_t *source, AVPacket *packet,
+                          vsw_failure_t *failure);
+void vsw_source_http_close(vsw_source_t *source);
+
 /* Those for a single JPEG, if `url` names one; else NULL. */
 const vsw_scheme_t *vsw_source_poll_scheme(const char *url);
+
+/* The same of a URL whose answer has turned out to be one. */
+const vsw_scheme_t *vsw_source_poll_scheme_known(void);
 
 int  vsw_source_poll_open(vsw_source_t *source, vsw_failure_t *failure);
 int  vsw_source_poll_read(vsw_source_t *source, AVPacket *packet,

@@ -59,6 +59,7 @@ static const vsw_scheme_t vsw_poll_scheme = {
     NULL,
     NULL,
     NULL,
+    false,
 };
 
 
@@ -76,6 +77,13 @@ vsw_source_poll_scheme(const char *url)
                        && strncasecmp(url + length - 5, ".jpeg", 5) == 0)
                ? &vsw_poll_scheme
                : NULL;
+}
+
+
+const vsw_scheme_t *
+vsw_source_poll_scheme_known(void)
+{
+    return &vsw_poll_scheme;
 }
 
 
@@ -375,10 +383,7 @@ vsw_poll_explain(vsw_source_t *source, CURLcode rc, vsw_failure_t *failure)
 
     if (vsw_dial_has_refused(address)) {
         vsw_failure_set(failure, VSTREAM_REASON_SOURCE_DENIED,
-                        "the source leads to %s, where cameras may not be: "
-                        "if it is one, add its network to sources.allow of "
-                        "vstream-ingest",
-                        address);
+                        VSW_SOURCE_DENIED_TEXT, address);
         return;
     }
 

@@ -1,14 +1,17 @@
 /*
- * rtsp: over TCP.  H.264 and H.265 are assembled here rather than by
+ * rtsp: over TCP or UDP, and rtsps:.  H.264 and H.265 are assembled here rather than by
  * libavformat's parsers, which know the end of a picture only when the next
  * one begins (vsw_rtp_tap.h).
  */
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vsw_assembler.h"
 #include "vsw_rtp_tap.h"
 #include "vsw_source.h"
+#include "vsw_tls.h"
 
 
 typedef struct {
@@ -17,13 +20,145 @@ typedef struct {
 } vsw_rtsp_t;
 
 
+/*
+ * By datagrams, packets may come in another order; but one that is late is
+ * not waited for longer than this.
+ */
+#define VSW_RTSP_REORDER_US "100000"
+
+
+static bool
+vsw_rtsp_is_secure(const vsw_source_t *source)
+{
+    return strcmp(source->scheme->name, "rtsps") == 0;
+}
+
+
+static vsw_rtp_carrier_t
+vsw_rtsp_carrier(const vsw_source_t *source)
+{
+    if (strcmp(source->config->transport, "udp") == 0) {
+        return VSW_TAP_UDP;
+    }
+
+    return vsw_rtsp_is_secure(source) ? VSW_TAP_TLS : VSW_TAP_TCP;
+}
+
+
+static int
+vsw_rtsp_options(const vsw_source_t *source, AVDictionary **options,
+                 vsw_failure_t *failure)
+{
+    bool is_udp = vsw_rtsp_carrier(source) == VSW_TAP_UDP;
+
+    if (is_udp && vsw_rtsp_is_secure(source)) {
+        vsw_failure_set(failure, VSTREAM_REASON_BAD_SOURCE,
+                        "rtsps: carries media over its own connection: take "
+                        "transport=udp away");
+        return VSTREAM_ERROR;
+    }
+
+    if (vsw_source_net_options(source, options, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    av_dict_set(options, "rtsp_transport", is_udp ? "udp" : "tcp", 0);
+
+    if (is_udp) {
+        av_dict_set(options, "protocol_whitelist", "tcp,rtp,udp", 0);
+        av_dict_set(options, "max_delay", VSW_RTSP_REORDER_US, 0);
+    }
+
+    return VSTREAM_OK;
+}
+
+
+/* The host that a certificate must be of; free() it. */
+static char *
+vsw_rtsp_host(const char *url)
+{
+    size_t      length;
+    const char *host = strstr(url, "://") + 3;
+    const char *end = host + strcspn(host, "/?#");
+    const char *at = memrchr(host, '@', (size_t) (end - host));
+
+    if (at != NULL) {
+        host = at + 1;
+    }
+
+    if (*host == '[') {
+        host++;
+        length = strcspn(host, "]");
+    } else {
+        length = strcspn(host, ":/?#");
+    }
+
+    return strndup(host, length);
+}
+
+
+/*
+ * libavformat does not check certificates here, so it is seen to that GnuTLS
+ * does.  No check at all, as with a libavformat that is built with another
+ * library, is a failure.
+ */
+static int
+vsw_rtsp_secure_start(vsw_source_t *source, AVDictionary **options,
+                      vsw_failure_t *failure)
+{
+    int   rc = VSTREAM_ERROR;
+    char *host = vsw_rtsp_host(source->config->url);
+
+    if (host == NULL) {
+        av_dict_free(options);
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
+        return VSTREAM_ERROR;
+    }
+
+    vsw_tls_host_set(host);
+    rc = vsw_source_net_start(source, source->config->url,
+                              source->scheme->format, options, failure);
+
+    if (rc == VSTREAM_OK && !vsw_tls_has_checked()) {
+        vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
+                        "the camera's certificate cannot be checked here: "
+                        "libavformat is not built with GnuTLS");
+        rc = VSTREAM_ERROR;
+    }
+
+    vsw_tls_host_set(NULL);
+    free(host);
+
+    return rc;
+}
+
+
+static int
+vsw_rtsp_start(vsw_source_t *source, vsw_failure_t *failure)
+{
+    int           rc;
+    AVDictionary *options = NULL;
+
+    if (vsw_rtsp_options(source, &options, failure) != VSTREAM_OK) {
+        return VSTREAM_ERROR;
+    }
+
+    rc = vsw_rtsp_is_secure(source)
+             ? vsw_rtsp_secure_start(source, &options, failure)
+             : vsw_source_net_start(source, source->config->url,
+                                    source->scheme->format, &options, failure);
+
+    return rc == VSTREAM_OK ? vsw_source_stream_choose(source, failure) : rc;
+}
+
+
 int
 vsw_source_rtsp_open(vsw_source_t *source, vsw_failure_t *failure)
 {
     vsw_rtsp_t    *rtsp;
     enum AVCodecID codec;
 
-    if (vsw_source_net_open(source, failure) != VSTREAM_OK) {
+    if (vsw_rtsp_start(source, failure) != VSTREAM_OK) {
         return VSTREAM_ERROR;
     }
 
@@ -45,6 +180,7 @@ vsw_source_rtsp_open(vsw_source_t *source, vsw_failure_t *failure)
     }
 
     source->format->flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
+    rtsp->tap.carrier = vsw_rtsp_carrier(source);
     vsw_rtp_tap_set(&rtsp->tap);
 
     return VSTREAM_OK;

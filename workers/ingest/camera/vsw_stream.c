@@ -131,7 +131,7 @@ vsw_stream_silence_check(const vsw_stream_t *stream, int64_t now_us,
     if (report->state == VSW_READER_CONNECTING
         && vsw_reader_values(stream->reader) == NULL
         && now_us - report->since_us
-               > stream->config->connect_timeout_us + VSW_CONNECT_GRACE_US)
+               > report->connect_us + VSW_CONNECT_GRACE_US)
     {
         vsw_failure_set(failure, VSTREAM_REASON_TIMEOUT,
                         "the camera did not answer in time: check host, port "
