@@ -59,6 +59,10 @@ const ngx_http_vstream_field_t
         ngx_http_vstream_number(VSTREAM_STATUS_ACCESS_UNITS),
         ngx_http_vstream_number(VSTREAM_STATUS_FRAMES_PUBLISHED),
         ngx_http_vstream_number(VSTREAM_STATUS_FRAMES_DROPPED),
+        ngx_http_vstream_text(VSTREAM_STATUS_KAFKA),
+        ngx_http_vstream_text(VSTREAM_STATUS_KAFKA_DETAIL),
+        ngx_http_vstream_number(VSTREAM_STATUS_KAFKA_PUBLISHED),
+        ngx_http_vstream_number(VSTREAM_STATUS_KAFKA_DROPPED),
         ngx_http_vstream_number(VSTREAM_STATUS_DIALS),
         ngx_http_vstream_number(VSTREAM_STATUS_RESTARTS),
     };

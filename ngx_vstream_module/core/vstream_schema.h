@@ -120,8 +120,10 @@ int vstream_schema_rendition_read(vstream_slice_t      text,
  * was received; fps, kbps: of the camera, as measured; keyframe_ms: interval;
  * since_unix_ms: when the state was entered.  substream: "connecting",
  * "streaming", or the reason why it is not there, which substream_detail
- * explains; empty where the camera has none.  The rest are counters since
- * this owner took the camera.
+ * explains; empty where the camera has none.  kafka: "up", "connecting",
+ * "away", "refused", "unknown_topic" or "same_topic", which kafka_detail
+ * explains; missing where its frames do not go there.  The rest are counters
+ * since this owner took the camera.
  */
 #define VSTREAM_STATUS_STATE            "state"
 #define VSTREAM_STATUS_REASON           "reason"
@@ -139,6 +141,10 @@ int vstream_schema_rendition_read(vstream_slice_t      text,
 #define VSTREAM_STATUS_STILL            "still_unix_us"
 #define VSTREAM_STATUS_SUBSTREAM        "substream"
 #define VSTREAM_STATUS_SUBSTREAM_DETAIL "substream_detail"
+#define VSTREAM_STATUS_KAFKA            "kafka"
+#define VSTREAM_STATUS_KAFKA_DETAIL     "kafka_detail"
+#define VSTREAM_STATUS_KAFKA_PUBLISHED  "kafka_published"
+#define VSTREAM_STATUS_KAFKA_DROPPED    "kafka_dropped"
 #define VSTREAM_STATUS_WATCHED          "watched"
 #define VSTREAM_STATUS_ACCESS_UNITS     "access_units"
 #define VSTREAM_STATUS_FRAMES_PUBLISHED "frames_published"

@@ -178,9 +178,10 @@ nobody_is_there(void **state)
     run_until(loop, &seen.failed, 3);
     assert_int_equal(seen.delivered, 0);
 
-    /* What is still under way is given up. */
+    /* What is still under way is given up, and told. */
     produce(kafka, 3);
     assert_true(vsw_kafka_destroy(kafka));
+    assert_int_equal(seen.failed, 6);
     assert_true(vsw_kafka_destroy(NULL));
     ev_loop_destroy(loop);
 }

@@ -22,6 +22,13 @@ vsw_clock_ms(void)
 
 
 int64_t
+vsw_clock_us(void)
+{
+    return vsw_clock_read_us(CLOCK_MONOTONIC);
+}
+
+
+int64_t
 vsw_clock_unix_us(void)
 {
     return vsw_clock_read_us(CLOCK_REALTIME);

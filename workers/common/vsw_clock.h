@@ -18,6 +18,7 @@ typedef struct {
 
 
 int64_t vsw_clock_ms(void);      /* monotonic */
+int64_t vsw_clock_us(void);      /* the same, finer */
 int64_t vsw_clock_unix_us(void); /* wall clock */
 int64_t vsw_clock_unix_ms(void);
 

@@ -58,6 +58,7 @@ static void  vsw_kafka_error(vsw_kafka_t *kafka, rd_kafka_event_t *event);
 static void  vsw_kafka_line(vsw_kafka_t *kafka, rd_kafka_event_t *event);
 static bool  vsw_kafka_may_log(vsw_kafka_t *kafka);
 static void  vsw_kafka_enter(vsw_kafka_t *kafka, vsw_kafka_state_t state);
+static void  vsw_kafka_purge(vsw_kafka_t *kafka);
 static bool  vsw_kafka_end(rd_kafka_t *rk);
 static void *vsw_kafka_end_run(void *data);
 
@@ -126,6 +127,7 @@ vsw_kafka_destroy(vsw_kafka_t *kafka)
     ev_io_stop(kafka->loop, &kafka->readable);
 
     if (kafka->queue != NULL) {
+        vsw_kafka_purge(kafka);
         rd_kafka_queue_io_event_enable(kafka->queue, -1, NULL, 0);
         rd_kafka_queue_destroy(kafka->queue);
     }
@@ -452,18 +454,37 @@ vsw_kafka_enter(vsw_kafka_t *kafka, vsw_kafka_state_t state)
 }
 
 
+/* What is under way borrows memory; its owner hears that it is free again. */
+static void
+vsw_kafka_purge(vsw_kafka_t *kafka)
+{
+    rd_kafka_event_t *event;
+    int64_t           end = vsw_clock_ms() + VSW_KAFKA_PURGE_MS;
+
+    if (rd_kafka_type(kafka->rk) != RD_KAFKA_PRODUCER) {
+        return;
+    }
+
+    (void) rd_kafka_purge(kafka->rk, RD_KAFKA_PURGE_F_QUEUE
+                                         | RD_KAFKA_PURGE_F_INFLIGHT
+                                         | RD_KAFKA_PURGE_F_NON_BLOCKING);
+
+    while (rd_kafka_outq_len(kafka->rk) > 0 && vsw_clock_ms() < end) {
+        event = rd_kafka_queue_poll(kafka->queue, 10);
+        if (event != NULL) {
+            vsw_kafka_event(kafka, event);
+            rd_kafka_event_destroy(event);
+        }
+    }
+}
+
+
 /* rd_kafka_destroy() waits for its threads, one of which may be in DNS. */
 static bool
 vsw_kafka_end(rd_kafka_t *rk)
 {
     struct timespec deadline;
     pthread_t       thread;
-
-    if (rd_kafka_type(rk) == RD_KAFKA_PRODUCER) {
-        (void) rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE
-                                      | RD_KAFKA_PURGE_F_INFLIGHT
-                                      | RD_KAFKA_PURGE_F_NON_BLOCKING);
-    }
 
     if (pthread_create(&thread, NULL, vsw_kafka_end_run, rk) != 0) {
         return false;

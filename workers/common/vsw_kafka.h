@@ -21,6 +21,7 @@
 
 #define VSW_KAFKA_ERROR_MAX   512
 #define VSW_KAFKA_EVENTS_STEP 256  /* in one turn, so that others get theirs */
+#define VSW_KAFKA_PURGE_MS    200  /* for reports of what is given up */
 #define VSW_KAFKA_DESTROY_MS  1000 /* then it is left to the process's end */
 
 
@@ -63,7 +64,8 @@ vsw_kafka_t *vsw_kafka_create(struct ev_loop             *loop,
                               char error[VSW_KAFKA_ERROR_MAX]);
 
 /*
- * No handler is called any more.  False: librdkafka's threads do not end (one
+ * A producer gives up what is under way and reports it to the handler, within
+ * this call; after it no handler is called any more.  False: librdkafka's threads do not end (one
  * may look a name up) and go on with what they were given; whatever of it is
  * borrowed must stay.  Accepts NULL.
  */

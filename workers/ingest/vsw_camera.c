@@ -33,6 +33,7 @@ static void vsw_camera_held(void *data);
 static void vsw_camera_lost(void *data, const char *why);
 static void vsw_camera_refused(void *data);
 static void vsw_camera_status(void *data, vsw_args_t *args);
+static void vsw_camera_kafka_status(vsw_camera_t *camera, vsw_args_t *args);
 static void vsw_camera_fenced(void *data);
 static void vsw_camera_learn(void *data, const redisReply *reply);
 static void vsw_camera_found(vsw_camera_t *camera, uint64_t epoch);
@@ -88,6 +89,8 @@ vsw_camera_create(vsw_camera_env_t *env, const char *id)
     vsw_publisher_init(&camera->publisher, env->media, &camera->lease,
                        &env->ages, vsw_camera_fenced, camera);
     vsw_backoff_init(&camera->backoff);
+    camera->publisher.kafka =
+        vsw_kafka_camera_create(env->frames, camera->id, &camera->lease);
 
     return camera;
 }
@@ -98,6 +101,7 @@ vsw_camera_destroy(vsw_camera_t *camera)
 {
     vsw_lease_close(&camera->lease);
     vsw_publisher_close(&camera->publisher);
+    vsw_kafka_camera_destroy(camera->publisher.kafka);
     vsw_kafka_tap_close(&camera->tap);
     vsw_redis_forget(camera->env->control, camera);
     vsw_configuration_clear(&camera->configuration);
@@ -518,6 +522,7 @@ vsw_camera_held(void *data)
     vsw_backoff_init(&camera->backoff);
     vsw_camera_substream_begin(camera);
     vsw_publisher_begin(&camera->publisher);
+    vsw_kafka_camera_begin(camera->publisher.kafka);
     vsw_camera_enter(camera, VSW_CAMERA_CONNECTING, "", "");
 }
 
@@ -606,6 +611,33 @@ vsw_camera_status(void *data, vsw_args_t *args)
 
     vsw_args_text(args, VSTREAM_STATUS_FPS);
     vsw_args_decimal(args, counts->fps_milli, 3);
+    vsw_camera_kafka_status(camera, args);
+}
+
+
+/* Of a camera whose frames do not go to Kafka, nothing is said of it. */
+static void
+vsw_camera_kafka_status(vsw_camera_t *camera, vsw_args_t *args)
+{
+    vsw_kafka_camera_t     *kafka = camera->publisher.kafka;
+    const vstream_camera_t *desired;
+
+    desired = camera->desired == NULL ? NULL : &camera->desired->camera;
+
+    if (kafka == NULL || desired == NULL
+        || (desired->kafka_fps_milli == 0 && !desired->kafka_keyframe))
+    {
+        return;
+    }
+
+    vsw_args_text(args, VSTREAM_STATUS_KAFKA);
+    vsw_args_text(args, vsw_kafka_camera_state(kafka));
+    vsw_args_text(args, VSTREAM_STATUS_KAFKA_DETAIL);
+    vsw_args_text(args, vsw_kafka_camera_detail(kafka));
+    vsw_args_text(args, VSTREAM_STATUS_KAFKA_PUBLISHED);
+    vsw_args_int(args, (int64_t) vsw_kafka_camera_counts(kafka)->published);
+    vsw_args_text(args, VSTREAM_STATUS_KAFKA_DROPPED);
+    vsw_args_int(args, (int64_t) vsw_kafka_camera_drops(kafka));
 }
 
 

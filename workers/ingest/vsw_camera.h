@@ -48,8 +48,9 @@ typedef struct {
     vsw_redis_t               *media;   /* pictures */
     vsw_spawner_t             *spawner; /* NULL while there is none */
     vsw_kafka_sources_t        kafka;
+    vsw_kafka_frames_t        *frames; /* NULL: none go to Kafka */
     vsw_lease_office_t         office;
-    vsw_ages_t                 ages;
+    vsw_ages_t                 ages;  /* from capture to Redis's answer */
     uint64_t                   dials; /* counters */
     uint64_t                   crashes;
     uint64_t                   handed_over;

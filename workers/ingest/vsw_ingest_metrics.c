@@ -14,7 +14,12 @@ static void vsw_metrics_states(const vsw_cameras_t *cameras, FILE *out);
 static void vsw_metrics_cameras(const vsw_cameras_t *cameras, FILE *out);
 static void vsw_metrics_drops(const vsw_cameras_t *cameras, FILE *out);
 static void vsw_metrics_topics(const vsw_kafka_sources_t *sources, FILE *out);
-static void vsw_metrics_ages(const vsw_ages_t *ages, FILE *out);
+static void vsw_metrics_ages(const vsw_ages_t *ages, FILE *out,
+                             const char *name, const char *help);
+static void vsw_metrics_kafka(const vsw_supervisor_t *supervisor, FILE *out);
+static void vsw_metrics_kafka_cameras(const vsw_cameras_t *cameras, FILE *out);
+static const vsw_kafka_camera_t *vsw_metrics_kafka_camera(
+    const vsw_camera_t *camera);
 static void vsw_metrics_head(FILE *out, const char *name, const char *type,
                              const char *help);
 static void vsw_metrics_value(FILE *out, const char *name, const char *type,
@@ -119,7 +124,10 @@ vsw_ingest_metrics_write(const vsw_supervisor_t *supervisor, FILE *out)
     vsw_metrics_cameras(&supervisor->cameras, out);
     vsw_metrics_drops(&supervisor->cameras, out);
     vsw_metrics_topics(&supervisor->env.kafka, out);
-    vsw_metrics_ages(&supervisor->env.ages, out);
+    vsw_metrics_ages(&supervisor->env.ages, out,
+                     "vstream_ingest_frame_age_seconds",
+                     "From a frame's capture to Redis's answer.");
+    vsw_metrics_kafka(supervisor, out);
 }
 
 
@@ -322,22 +330,28 @@ vsw_metrics_topics(const vsw_kafka_sources_t *sources, FILE *out)
 }
 
 
+/* Bounds of less than a millisecond are written as microseconds. */
 static void
-vsw_metrics_ages(const vsw_ages_t *ages, FILE *out)
+vsw_metrics_ages(const vsw_ages_t *ages, FILE *out, const char *name,
+                 const char *help)
 {
-    static const char name[] = "vstream_ingest_frame_age_seconds";
-
     uint64_t sum = 0;
+    uint32_t bound_us;
     size_t   i;
 
-    vsw_metrics_head(out, name, "histogram",
-                     "From a frame's capture to Redis's answer.");
+    vsw_metrics_head(out, name, "histogram", help);
 
     for (i = 0; i < VSW_AGES_BUCKETS; i++) {
         sum += ages->counts[i];
-        fprintf(out, "%s_bucket{le=\"%u.%03u\"} %" PRIu64 "\n", name,
-                vsw_ages_bounds_ms[i] / 1000, vsw_ages_bounds_ms[i] % 1000,
-                sum);
+        bound_us = ages->bounds_us[i];
+
+        if (bound_us % 1000 == 0) {
+            fprintf(out, "%s_bucket{le=\"%u.%03u\"} %" PRIu64 "\n", name,
+                    bound_us / 1000000, bound_us / 1000 % 1000, sum);
+        } else {
+            fprintf(out, "%s_bucket{le=\"0.%06u\"} %" PRIu64 "\n", name,
+                    bound_us, sum);
+        }
     }
 
     sum += ages->counts[VSW_AGES_BUCKETS];
@@ -345,6 +359,89 @@ vsw_metrics_ages(const vsw_ages_t *ages, FILE *out)
     fprintf(out, "%s_sum %" PRIu64 ".%06" PRIu64 "\n", name,
             ages->sum_us / 1000000, ages->sum_us % 1000000);
     fprintf(out, "%s_count %" PRIu64 "\n", name, sum);
+}
+
+
+/* Only where frames go to Kafka. */
+static void
+vsw_metrics_kafka(const vsw_supervisor_t *supervisor, FILE *out)
+{
+    static const char longest[] = "vstream_ingest_kafka_produce_max_seconds";
+
+    const vsw_kafka_frames_t *frames = supervisor->env.frames;
+    const vsw_kafka_calls_t  *calls;
+
+    if (frames == NULL) {
+        return;
+    }
+
+    calls = vsw_kafka_frames_calls(frames);
+
+    vsw_metrics_value(out, "vstream_ingest_kafka_up", "gauge",
+                      vsw_kafka_frames_state(frames) == VSW_KAFKA_UP,
+                      "Kafka answers the producer of frames.");
+    vsw_metrics_value(out, "vstream_ingest_kafka_topics_missing", "gauge",
+                      vsw_kafka_frames_topics_missing(frames),
+                      "Topics of frames that Kafka does not have.");
+    vsw_metrics_value(out, "vstream_ingest_kafka_frames_queued", "gauge",
+                      vsw_kafka_frames_queued(frames),
+                      "Frames that are under way to Kafka.");
+    vsw_metrics_ages(vsw_kafka_frames_ages(frames), out,
+                     "vstream_ingest_kafka_frame_age_seconds",
+                     "From a frame's capture to Kafka's answer.");
+    vsw_metrics_ages(&calls->times, out, "vstream_ingest_kafka_produce_seconds",
+                     "How long calls to produce a frame took.");
+    vsw_metrics_head(out, longest, "gauge", "The longest of these calls.");
+    fprintf(out, "%s %" PRId64 ".%06" PRId64 "\n", longest,
+            calls->longest_us / 1000000, calls->longest_us % 1000000);
+    vsw_metrics_kafka_cameras(&supervisor->cameras, out);
+}
+
+
+static void
+vsw_metrics_kafka_cameras(const vsw_cameras_t *cameras, FILE *out)
+{
+    static const char published[] = "vstream_ingest_camera_kafka_frames_total";
+    static const char dropped[] =
+        "vstream_ingest_camera_kafka_frames_dropped_total";
+
+    const vsw_kafka_camera_t *kafka;
+    size_t                    i;
+    int                       reason;
+
+    vsw_metrics_head(out, published, "counter", "Frames that Kafka has taken.");
+
+    for (i = 0; i < cameras->count; i++) {
+        kafka = vsw_metrics_kafka_camera(cameras->list[i]);
+        if (kafka != NULL) {
+            fprintf(out, "%s{camera=\"%s\"} %" PRIu64 "\n", published,
+                    cameras->list[i]->id,
+                    vsw_kafka_camera_counts(kafka)->published);
+        }
+    }
+
+    vsw_metrics_head(out, dropped, "counter",
+                     "Frames that Kafka did not get, by reason.");
+
+    for (i = 0; i < cameras->count; i++) {
+        kafka = vsw_metrics_kafka_camera(cameras->list[i]);
+
+        for (reason = 0; kafka != NULL && reason < VSW_KAFKA_DROP_REASONS;
+             reason++) {
+            fprintf(out, "%s{camera=\"%s\",reason=\"%s\"} %" PRIu64 "\n",
+                    dropped, cameras->list[i]->id,
+                    vsw_kafka_drop_text((vsw_kafka_drop_t) reason),
+                    vsw_kafka_camera_counts(kafka)->dropped[reason]);
+        }
+    }
+}
+
+
+/* NULL: it is not ours. */
+static const vsw_kafka_camera_t *
+vsw_metrics_kafka_camera(const vsw_camera_t *camera)
+{
+    return camera->state == VSW_CAMERA_IDLE ? NULL : camera->publisher.kafka;
 }
 
 

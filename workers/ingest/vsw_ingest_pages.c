@@ -19,6 +19,7 @@ static void vsw_pages_text(vsw_http_answer_t *answer, unsigned status,
 static void vsw_pages_ready(const vsw_supervisor_t *supervisor,
                             vsw_http_answer_t      *answer);
 static void vsw_pages_cameras(const vsw_supervisor_t *supervisor, FILE *out);
+static void vsw_pages_kafka(const vsw_kafka_camera_t *kafka, FILE *out);
 
 
 void
@@ -116,14 +117,32 @@ vsw_pages_cameras(const vsw_supervisor_t *supervisor, FILE *out)
                 "%s\n{\"id\":\"%s\",\"lease\":\"%s\",\"state\":\"%s\","
                 "\"reason\":\"%s\",\"pid\":%d,\"epoch\":%" PRIu64
                 ",\"seq\":%" PRIu64 ",\"watched\":%" PRIu32
-                ",\"dials\":%" PRIu64 ",\"restarts\":%" PRIu64 "}",
+                ",\"dials\":%" PRIu64 ",\"restarts\":%" PRIu64,
                 i == 0 ? "" : ",", camera->id, leases[camera->lease.state],
                 vsw_camera_state_text(camera->state), camera->reason,
                 (int) camera->process.pid, camera->lease.epoch,
                 camera->publisher.seq,
                 vsw_publisher_watched(&camera->publisher), camera->dials,
                 camera->restarts);
+        vsw_pages_kafka(camera->publisher.kafka, out);
+        fprintf(out, "}");
     }
 
     fprintf(out, "]}\n");
+}
+
+
+static void
+vsw_pages_kafka(const vsw_kafka_camera_t *kafka, FILE *out)
+{
+    if (kafka == NULL) {
+        return;
+    }
+
+    fprintf(out,
+            ",\"kafka\":\"%s\",\"kafka_published\":%" PRIu64
+            ",\"kafka_dropped\":%" PRIu64,
+            vsw_kafka_camera_state(kafka),
+            vsw_kafka_camera_counts(kafka)->published,
+            vsw_kafka_camera_drops(kafka));
 }

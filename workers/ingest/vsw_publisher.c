@@ -34,6 +34,8 @@ static void vsw_publisher_wait(vsw_publisher_slot_t  *slot,
 static void vsw_publisher_send(vsw_publisher_slot_t *slot,
                                vstream_frame_t *frame, uint32_t flags,
                                vstream_slice_t jpeg);
+static void vsw_publisher_number(vsw_publisher_slot_t *slot,
+                                 vstream_frame_t *frame, uint32_t flags);
 static int  vsw_publisher_push(vsw_publisher_slot_t  *slot,
                                const vstream_frame_t *frame,
                                vstream_slice_t        jpeg);
@@ -46,12 +48,6 @@ static void vsw_publisher_failed(vsw_publisher_slot_t *slot,
                                  const redisReply     *reply);
 static void vsw_publisher_answered(vsw_publisher_slot_t *slot);
 static void vsw_publisher_drop(vsw_publisher_t *publisher, vsw_drop_t reason);
-static void vsw_ages_add(vsw_ages_t *ages, int64_t age_us);
-
-
-const uint32_t vsw_ages_bounds_ms[VSW_AGES_BUCKETS] = { 5,    10,  20,  40,
-                                                        80,   160, 320, 640,
-                                                        1280, 2560 };
 
 
 void
@@ -137,11 +133,25 @@ vsw_publisher_frame(vsw_publisher_t *publisher, const uint8_t *payload,
     main_slot = &publisher->slots[VSTREAM_RENDITION_MAIN];
     small_slot = &publisher->slots[VSTREAM_RENDITION_SMALL];
 
+    if (publisher->kafka == NULL || !vsw_lease_may_publish(publisher->lease)) {
+        flags &= ~(uint32_t) VSW_FRAME_KAFKA;
+    }
+
+    if (flags & VSW_FRAME_KAFKA) {
+        frame.epoch = publisher->lease->epoch;
+        frame.seq = ++publisher->seq;
+    }
+
     vsw_publisher_offer(flags & VSW_FRAME_SMALL ? small_slot : main_slot, frame,
                         flags & (VSW_FRAME_LIVE | VSW_FRAME_STILL), jpeg);
 
     if ((flags & VSW_FRAME_STAND_IN) && !(flags & VSW_FRAME_SMALL)) {
         vsw_publisher_offer(small_slot, frame, VSW_FRAME_LIVE, jpeg);
+    }
+
+    /* last, since whoever watches is not to wait for it */
+    if (flags & VSW_FRAME_KAFKA) {
+        vsw_kafka_camera_frame(publisher->kafka, &frame, jpeg);
     }
 }
 
@@ -318,8 +328,7 @@ vsw_publisher_send(vsw_publisher_slot_t *slot, vstream_frame_t *frame,
         return;
     }
 
-    frame->epoch = publisher->lease->epoch;
-    frame->seq = publisher->seq + 1;
+    vsw_publisher_number(slot, frame, flags);
     slot->in_flight_unix_us = frame->t_unix_us;
     slot->in_flight_epoch = frame->epoch;
 
@@ -332,6 +341,10 @@ vsw_publisher_send(vsw_publisher_slot_t *slot, vstream_frame_t *frame,
     }
 
     if (slot->in_flight > 0) {
+        slot->sent = frame->seq;
+    }
+
+    if (slot->in_flight > 0 && frame->seq > publisher->seq) {
         publisher->seq = frame->seq;
     }
 
@@ -339,6 +352,25 @@ vsw_publisher_send(vsw_publisher_slot_t *slot, vstream_frame_t *frame,
         vsw_publisher_drop(publisher, VSW_DROP_REDIS_AWAY);
     } else if (rc != VSTREAM_OK) {
         vsw_publisher_drop(publisher, VSW_DROP_REDIS_SLOW);
+    }
+}
+
+
+/*
+ * A number that it has for Kafka is kept, unless it has become too low while
+ * the frame waited: a still would be refused, as that of a former owner.
+ */
+static void
+vsw_publisher_number(vsw_publisher_slot_t *slot, vstream_frame_t *frame,
+                     uint32_t flags)
+{
+    vsw_publisher_t *publisher = slot->publisher;
+
+    if (frame->epoch != publisher->lease->epoch || frame->seq <= slot->sent
+        || ((flags & VSW_FRAME_STILL) && frame->seq <= publisher->still_seq))
+    {
+        frame->epoch = publisher->lease->epoch;
+        frame->seq = publisher->seq + 1;
     }
 }
 
@@ -401,7 +433,11 @@ vsw_publisher_still(vsw_publisher_slot_t *slot, const vstream_frame_t *frame,
 
     rc = vsw_args_send(&args, publisher->redis, vsw_publisher_stilled_handler,
                        slot, NULL);
-    slot->in_flight += rc == VSTREAM_OK;
+
+    if (rc == VSTREAM_OK) {
+        slot->in_flight++;
+        publisher->still_seq = frame->seq;
+    }
 
     return rc;
 }
@@ -495,24 +531,4 @@ static void
 vsw_publisher_drop(vsw_publisher_t *publisher, vsw_drop_t reason)
 {
     publisher->dropped[reason]++;
-}
-
-
-static void
-vsw_ages_add(vsw_ages_t *ages, int64_t age_us)
-{
-    size_t i;
-
-    if (age_us < 0) {
-        age_us = 0;
-    }
-
-    for (i = 0; i < VSW_AGES_BUCKETS; i++) {
-        if (age_us <= (int64_t) vsw_ages_bounds_ms[i] * 1000) {
-            break;
-        }
-    }
-
-    ages->counts[i]++;
-    ages->sum_us += (uint64_t) age_us;
 }

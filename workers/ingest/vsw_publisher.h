@@ -3,7 +3,8 @@
  * as stills.  It numbers them, sends one of each rendition at a time, and lets
  * the newest win: what cannot be sent is dropped and counted by reason, never
  * queued.  Frames come from a camera process, which is not trusted: each is
- * looked at before it goes out.
+ * looked at before it goes out.  What goes to Kafka too has the same number
+ * there.
  */
 
 #ifndef VSW_PUBLISHER_H
@@ -11,6 +12,8 @@
 
 #include <stdint.h>
 
+#include "vsw_ages.h"
+#include "vsw_kafka_frames.h"
 #include "vsw_lease.h"
 #include "vsw_link.h"
 #include "vsw_redis.h"
@@ -32,19 +35,9 @@ typedef enum {
     VSW_DROP_REASONS,
 } vsw_drop_t;
 
-/* From capture to Redis's answer, for all cameras of a replica. */
-#define VSW_AGES_BUCKETS 10
-
-typedef struct {
-    uint64_t counts[VSW_AGES_BUCKETS + 1]; /* the last: above all bounds */
-    uint64_t sum_us;
-} vsw_ages_t;
-
-extern const uint32_t vsw_ages_bounds_ms[VSW_AGES_BUCKETS];
-
 /* A frame that waits for its turn. */
 typedef struct {
-    vstream_frame_t frame; /* epoch and seq are given when it is sent */
+    vstream_frame_t frame; /* seq 0: it is numbered when it is sent */
     uint32_t        flags; /* VSW_FRAME_*; 0: there is none */
     size_t          length;
     size_t          capacity;
@@ -61,20 +54,23 @@ typedef struct {
     unsigned                in_flight;         /* answers that are due */
     int64_t                 in_flight_unix_us; /* time of that frame */
     uint64_t                in_flight_epoch;
+    uint64_t                sent; /* seq of the last frame sent */
     vsw_publisher_waiting_t waiting;
     uint64_t                pushed; /* counter */
 } vsw_publisher_slot_t;
 
 struct vsw_publisher_s {
-    vsw_redis_t    *redis;
-    vstream_slice_t prefix;
-    const char     *id;
-    vsw_lease_t    *lease;
-    vsw_ages_t     *ages;
+    vsw_redis_t        *redis;
+    vstream_slice_t     prefix;
+    const char         *id;
+    vsw_lease_t        *lease;
+    vsw_ages_t         *ages;
+    vsw_kafka_camera_t *kafka; /* NULL: no frames go there */
     void (*fenced)(void *data);
     void *data;
 
-    uint64_t             seq; /* of the last frame sent, of any rendition */
+    uint64_t             seq;       /* of the last frame, of any rendition */
+    uint64_t             still_seq; /* of the last still sent */
     vsw_publisher_slot_t slots[VSTREAM_RENDITIONS];
 
     int64_t  still_unix_us; /* of the newest still that Redis has taken */

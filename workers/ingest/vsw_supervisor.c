@@ -70,6 +70,7 @@ vsw_supervisor_run(const vsw_options_t *options, vsw_ingest_config_t *config)
     supervisor.options = options;
     supervisor.config = config;
     supervisor.env.config = config;
+    vsw_ages_init(&supervisor.env.ages, vsw_ages_of_frames_us);
 
     if (vsw_supervisor_start(&supervisor) == 0) {
         ev_run(supervisor.loop, 0);
@@ -122,6 +123,12 @@ vsw_supervisor_start(vsw_supervisor_t *supervisor)
     env->office.redis = env->control;
     vsw_kafka_sources_init(&env->kafka, env->loop,
                            &supervisor->config->kafka.client);
+
+    if (vsw_kafka_section_sends(&supervisor->config->kafka)) {
+        env->frames =
+            vsw_kafka_frames_create(env->loop, &supervisor->config->kafka);
+    }
+
     vsw_catalog_init(&supervisor->catalog, env, &supervisor->cameras);
     vsw_demand_init(&supervisor->demand, env, &supervisor->cameras);
     vsw_replicas_init(&supervisor->replicas, env, &supervisor->cameras);
@@ -275,6 +282,7 @@ vsw_supervisor_stop(vsw_supervisor_t *supervisor)
 
     vsw_supervisor_unspawn(supervisor);
     vsw_kafka_sources_close(&env->kafka);
+    vsw_kafka_frames_destroy(env->frames);
     vsw_redis_destroy(env->control);
     vsw_redis_destroy(env->media);
     vsw_redis_destroy(supervisor->news);
@@ -314,6 +322,7 @@ vsw_supervisor_on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     }
 
     vsw_kafka_sources_tick(&supervisor->env.kafka, now);
+    vsw_kafka_frames_tick(supervisor->env.frames, now);
 
     for (i = 0; i < supervisor->cameras.count; i++) {
         vsw_camera_tick(supervisor->cameras.list[i], now);
@@ -615,6 +624,7 @@ vsw_supervisor_on_reload(struct ev_loop *loop, ev_signal *signal, int events)
 
     supervisor->config = config;
     supervisor->env.config = config;
+    supervisor->env.kafka.config = &config->kafka.client;
     vsw_log_configure(*config->log.format, *config->log.level);
 
     for (i = 0; i < supervisor->cameras.count; i++) {
