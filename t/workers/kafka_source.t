@@ -125,9 +125,14 @@ subtest 'three forms, of two clients' => sub {
         producer($what, "form-$_", $form, $key, 15, pictures(40, 20_000, $_));
     } @cameras;
 
-    camera_is($redis, $_, "$_ has one", state => 'streaming', reason => '',
-        codec => 'mjpeg', width => 16) for @cameras, 'second';
     ended(@producers);
+    camera_is($redis, $_, "$_ had one", codec => 'mjpeg', width => 16)
+        for @cameras, 'second';
+
+    my %streamed = map { $_->{camera} => 1 } grep { $_->{to} eq 'streaming' }
+        $one->log_lines(qr/camera changed state/);
+
+    is_deeply [ sort keys %streamed ], [ sort keys %seen ], 'all streamed';
     sleep 0.2;
 
     for my $camera (sort keys %seen) {

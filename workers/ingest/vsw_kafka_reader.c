@@ -81,6 +81,7 @@ struct vsw_kafka_reader_s {
     int64_t                   judge_ms;
     vsw_reader_partition_t   *partitions;
     uint32_t                  partitions_count;
+    uint32_t                  placed; /* of these: they are at their end */
     vsw_kafka_reader_counts_t counts;
 };
 
@@ -104,6 +105,7 @@ static void vsw_reader_hurry(vsw_kafka_reader_t *reader);
 static void vsw_reader_look(vsw_kafka_reader_t *reader);
 static void vsw_reader_partitions_set(vsw_kafka_reader_t *reader,
                                       uint32_t            count);
+static void vsw_reader_places_count(vsw_kafka_reader_t *reader);
 static void vsw_reader_judge(vsw_kafka_reader_t *reader);
 static bool vsw_reader_is_behind(vsw_kafka_reader_t *reader, uint32_t i);
 
@@ -200,6 +202,7 @@ void
 vsw_kafka_reader_tick(vsw_kafka_reader_t *reader, int64_t now_ms)
 {
     vsw_reader_look(reader);
+    vsw_reader_places_count(reader);
 
     if (now_ms - reader->judge_ms >= VSW_READER_JUDGE_MS) {
         reader->judge_ms = now_ms;
@@ -264,7 +267,7 @@ vsw_kafka_reader_counts(const vsw_kafka_reader_t  *reader,
                         vsw_kafka_reader_counts_t *counts)
 {
     *counts = reader->counts;
-    counts->partitions = reader->found.partitions;
+    counts->partitions = reader->placed;
 }
 
 
@@ -310,9 +313,14 @@ static void
 vsw_reader_message(vsw_kafka_reader_t       *reader,
                    const rd_kafka_message_t *message)
 {
-    uint32_t        i = (uint32_t) message->partition;
-    vstream_slice_t key = { message->key, message->key_len };
-    vstream_slice_t value = { message->payload, message->len };
+    uint32_t                  i = (uint32_t) message->partition;
+    rd_kafka_timestamp_type_t type;
+    vsw_kafka_record_t        record = {
+               .key = { message->key, message->key_len },
+               .value = { message->payload, message->len },
+               .partition = message->partition,
+               .stamp_unix_ms = rd_kafka_message_timestamp(message, &type),
+    };
 
     if (i < reader->partitions_count) {
         reader->partitions[i].next = message->offset + 1;
@@ -327,7 +335,7 @@ vsw_reader_message(vsw_kafka_reader_t       *reader,
     vsw_kafka_heard(reader->kafka);
     reader->refused = 0;
     reader->counts.values++;
-    reader->handler(reader->data, key, value);
+    reader->handler(reader->data, &record);
 }
 
 
@@ -433,6 +441,25 @@ vsw_reader_partitions_set(vsw_kafka_reader_t *reader, uint32_t count)
 
     reader->partitions = partitions;
     reader->partitions_count = count;
+    reader->placed = 0;
+}
+
+
+/* A partition is read from the end that its first answer tells. */
+static void
+vsw_reader_places_count(vsw_kafka_reader_t *reader)
+{
+    int64_t low, high;
+
+    while (reader->placed < reader->partitions_count
+           && rd_kafka_get_watermark_offsets(
+                  vsw_kafka_handle(reader->kafka), reader->topic,
+                  (int32_t) reader->placed, &low, &high)
+                  == 0
+           && high >= 0)
+    {
+        reader->placed++;
+    }
 }
 
 

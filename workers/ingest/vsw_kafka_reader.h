@@ -22,9 +22,16 @@
 
 typedef struct vsw_kafka_reader_s vsw_kafka_reader_t;
 
-/* One value; all is borrowed until the handler returns. */
-typedef void (*vsw_kafka_reader_pt)(void *data, vstream_slice_t key,
-                                    vstream_slice_t value);
+typedef struct {
+    vstream_slice_t key;
+    vstream_slice_t value;
+    int32_t         partition;
+    int64_t         stamp_unix_ms; /* the producer's or broker's; -1: none */
+} vsw_kafka_record_t;
+
+/* All is borrowed until the handler returns. */
+typedef void (*vsw_kafka_reader_pt)(void                     *data,
+                                    const vsw_kafka_record_t *record);
 
 typedef struct {
     uint64_t values;     /* read */

@@ -25,19 +25,21 @@ static vsw_kafka_topic_t *vsw_kafka_topic_get(vsw_kafka_sources_t *sources,
                                               vstream_slice_t      name,
                                               char error[VSW_KAFKA_ERROR_MAX]);
 static void               vsw_kafka_topic_sweep(vsw_kafka_topic_t *topic);
-static void               vsw_kafka_topic_value(void *data, vstream_slice_t key,
-                                                vstream_slice_t value);
-static vstream_slice_t    vsw_kafka_topic_camera(const vsw_kafka_topic_t *topic,
-                                                 vstream_slice_t          key,
-                                                 vstream_slice_t          value);
-static vsw_kafka_tap_t   *vsw_kafka_topic_tap(const vsw_kafka_topic_t *topic,
-                                              vstream_slice_t          camera);
-static bool vsw_kafka_topic_has_ids(const vsw_kafka_topic_t *topic);
-static bool vsw_kafka_tap_is(const vsw_kafka_tap_t *tap,
-                             vstream_slice_t        camera);
-static void vsw_kafka_tap_put(vsw_kafka_tap_t *tap, vstream_slice_t value);
-static void vsw_kafka_sources_on_prepare(struct ev_loop *loop,
-                                         ev_prepare *prepare, int events);
+static void vsw_kafka_topic_value(void *data, const vsw_kafka_record_t *record);
+static vstream_slice_t  vsw_kafka_topic_camera(const vsw_kafka_topic_t *topic,
+                                               vstream_slice_t          key,
+                                               vstream_slice_t          value);
+static vsw_kafka_tap_t *vsw_kafka_topic_tap(const vsw_kafka_topic_t *topic,
+                                            vstream_slice_t          camera);
+static bool             vsw_kafka_topic_has_ids(const vsw_kafka_topic_t *topic);
+static bool             vsw_kafka_tap_is(const vsw_kafka_tap_t *tap,
+                                         vstream_slice_t        camera);
+static void             vsw_kafka_tap_put(vsw_kafka_tap_t          *tap,
+                                          const vsw_kafka_record_t *record);
+static bool             vsw_kafka_tap_is_past(const vsw_kafka_tap_t    *tap,
+                                              const vsw_kafka_record_t *record);
+static void             vsw_kafka_sources_on_prepare(struct ev_loop *loop,
+                                                     ev_prepare *prepare, int events);
 
 
 void
@@ -114,6 +116,7 @@ vsw_kafka_tap_open(vsw_kafka_tap_t *tap, vsw_kafka_sources_t *sources,
     tap->send = send;
     tap->data = data;
     tap->heard_ms = vsw_clock_ms();
+    tap->stamp_unix_ms = -1;
     tap->topic = topic;
     tap->next = topic->taps;
     topic->taps = tap;
@@ -251,26 +254,27 @@ vsw_kafka_topic_sweep(vsw_kafka_topic_t *topic)
 
 
 static void
-vsw_kafka_topic_value(void *data, vstream_slice_t key, vstream_slice_t value)
+vsw_kafka_topic_value(void *data, const vsw_kafka_record_t *record)
 {
     vsw_kafka_topic_t *topic = data;
     vsw_kafka_tap_t   *tap;
     vstream_slice_t    camera;
     bool               is_claimed = false;
 
-    if (value.length == 0 || value.length > VSW_LINK_VALUE_MAX) {
-        topic->too_large += value.length > 0;
-        topic->unclaimed += value.length == 0; /* a tombstone */
+    if (record->value.length == 0 || record->value.length > VSW_LINK_VALUE_MAX)
+    {
+        topic->too_large += record->value.length > 0;
+        topic->unclaimed += record->value.length == 0; /* a tombstone */
         return;
     }
 
-    camera = vsw_kafka_topic_camera(topic, key, value);
+    camera = vsw_kafka_topic_camera(topic, record->key, record->value);
 
     for (tap = topic->taps; tap != NULL; tap = tap->next) {
         if (tap->camera[0] == '\0'
             || (camera.length > 0 && vsw_kafka_tap_is(tap, camera)))
         {
-            vsw_kafka_tap_put(tap, value);
+            vsw_kafka_tap_put(tap, record);
             is_claimed = true;
         }
     }
@@ -345,12 +349,21 @@ vsw_kafka_tap_is(const vsw_kafka_tap_t *tap, vstream_slice_t camera)
 
 /* The newest wins. */
 static void
-vsw_kafka_tap_put(vsw_kafka_tap_t *tap, vstream_slice_t value)
+vsw_kafka_tap_put(vsw_kafka_tap_t *tap, const vsw_kafka_record_t *record)
 {
-    uint8_t *copy;
+    uint8_t        *copy;
+    vstream_slice_t value = record->value;
 
     tap->values++;
     tap->heard_ms = vsw_clock_ms();
+
+    if (vsw_kafka_tap_is_past(tap, record)) {
+        tap->late++;
+        return;
+    }
+
+    tap->stamp_unix_ms = record->stamp_unix_ms;
+    tap->partition = record->partition;
 
     if (tap->capacity < value.length) {
         copy = realloc(tap->value, value.length);
@@ -368,6 +381,18 @@ vsw_kafka_tap_put(vsw_kafka_tap_t *tap, vstream_slice_t value)
     tap->length = value.length;
     tap->head.t_unix_us = vsw_clock_unix_us();
     tap->topic->sources->has_news = true;
+}
+
+
+/* A newer one has come already, from another partition. */
+static bool
+vsw_kafka_tap_is_past(const vsw_kafka_tap_t    *tap,
+                      const vsw_kafka_record_t *record)
+{
+    return record->partition != tap->partition && record->stamp_unix_ms >= 0
+           && record->stamp_unix_ms < tap->stamp_unix_ms
+           && tap->stamp_unix_ms - record->stamp_unix_ms
+                  < VSW_KAFKA_DISORDER_MS;
 }
 
 

@@ -26,6 +26,14 @@
 
 #define VSW_KAFKA_SILENT_MS 10000 /* without a value: worth a word */
 
+/*
+ * Kafka keeps an order within a partition alone.  Of a camera whose values
+ * come from several, one that is this much older than the newest, by its
+ * stamp, comes too late; one that is older still tells of a clock that was
+ * set.
+ */
+#define VSW_KAFKA_DISORDER_MS 2000
+
 typedef struct vsw_kafka_topic_s vsw_kafka_topic_t;
 typedef struct vsw_kafka_tap_s   vsw_kafka_tap_t;
 
@@ -48,9 +56,11 @@ struct vsw_kafka_tap_s {
     size_t           length; /* 0: there is none */
     size_t           capacity;
     vsw_link_value_t head;
-    int64_t          heard_ms; /* of the newest; or when it was opened */
-    uint64_t         values;   /* counters since it was opened */
-    uint64_t         late;     /* a newer one came before they were sent */
+    int64_t          stamp_unix_ms; /* of the newest; -1: none */
+    int32_t          partition;     /* that it came from */
+    int64_t          heard_ms;      /* of the newest; or when it was opened */
+    uint64_t         values;        /* counters since it was opened */
+    uint64_t         late;          /* a newer one came before they were sent */
 };
 
 struct vsw_kafka_topic_s {
