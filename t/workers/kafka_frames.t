@@ -31,6 +31,11 @@ sub counted ($ingest, $name) {
     return $ingest->metric("vstream_ingest_$name") // -1;
 }
 
+sub dropped ($ingest, $camera, $reason) {
+    return counted($ingest, 'camera_kafka_frames_dropped_total'
+        . qq({camera="$camera",reason="$reason"}));
+}
+
 # Messages of one camera.
 sub of ($camera, @messages) {
     return grep { $_->{key} eq $camera } @messages;
@@ -108,12 +113,14 @@ subtest 'the topic is created, and frames are in it' => sub {
 
     is counted($ingest, 'kafka_up'), 1, 'metric: up';
     cmp_ok counted($ingest, 'camera_kafka_frames_total{camera="yard"}'), '>', 80, 'metric: published';
-    is counted($ingest, 'camera_kafka_frames_dropped_total'
-        . '{camera="yard",reason="failed"}'), 0, 'metric: dropped';
+    is dropped($ingest, 'yard', 'failed'), 0, 'metric: dropped';
 
     my $longest = counted($ingest, 'kafka_produce_max_seconds');
     cmp_ok $longest, '<', 0.5, 'no call waits';
     note sprintf 'longest produce call %.6f s', $longest;
+
+    my $text = write_file('metrics.txt', $ingest->get('/metrics')->{content});
+    is `promtool check metrics < $text 2>&1`, '', 'promtool has nothing to add';
 
     no_kafka_in_processes($ingest);
     $follower->stop;
@@ -150,4 +157,83 @@ sub read_text ($path) {
 }
 
 
-done_testing();
+subtest 'older forms: a topic for each camera, JSON' => sub {
+    withdraw($redis, qw(street yard quiet));
+    declare($redis, '10.0.0.7', "file:$clip");
+    declare($redis, 'big', "file:$clip");
+    declare($redis, $_, "file:$clip") for qw(a.b a-b);
+    $kafka->create_topic('camera-big', 1, 'max.message.bytes' => 9000);
+
+    my $ingest = start_ingest($redis, kafka => "{$brokers, "
+        . 'frames: {topic_per_camera: true, value: json}, '
+        . 'topics: {create: true, partitions: 1, retention_ms: 60000}}');
+    $ingest->expect(qr/map to one kafka topic/);
+
+    my ($first) = $kafka->partitions('camera-10-0-0-7')
+        || wait_for(sub { $kafka->partitions('camera-10-0-0-7') }, patience());
+    is $first, 1, 'its topic is created';
+
+    my ($message) = $kafka->consume('camera-10-0-0-7', count => 1);
+    my $object = decode_json($message->{value});
+    my $h = $message->{headers};
+
+    is join(' ', sort keys %$object),
+        'camera_id frame frame_number timestamp', 'an object of four members';
+    is $object->{camera_id}, '10.0.0.7', 'camera_id';
+    is $object->{frame_number}, $h->{seq}, 'frame_number';
+    (my $second = $h->{ce_time}) =~ s/T/ /;
+    is $object->{timestamp}, substr($second, 0, 19), 'timestamp, in UTC';
+    like decode_base64($object->{frame}), qr/^\xff\xd8\xff.*\xff\xd9$/s,
+        'frame';
+    is $h->{'content-type'}, 'application/json', 'content-type';
+
+    ok wait_for(sub { dropped($ingest, 'big', 'too_large') >= 1 }, patience()),
+        'what a topic refuses for its size is counted';
+    ok wait_for(sub { dropped($ingest, 'a.b', 'same_topic') >= 1
+        && dropped($ingest, 'a-b', 'same_topic') >= 1 }, patience()),
+        'two ids of one topic: both are refused';
+    is $kafka->partitions('camera-a-b'), 0, 'and have none';
+    ok wait_for(sub {
+        (camera_status($redis, 'a.b')->{kafka} // '') eq 'same_topic' },
+        patience()), 'status says so';
+    like camera_status($redis, 'a.b')->{kafka_detail}, qr/camera-a-b.*renamed/,
+        'and what to do';
+
+    withdraw($redis, 'a.b');
+    ok wait_for(sub { $kafka->partitions('camera-a-b') }, patience()),
+        'where one goes, the other is sent';
+    is(($kafka->consume('camera-a-b', count => 1))[0]{key}, 'a-b', 'it is');
+
+    is $ingest->stop, 'exit 0', 'ends well';
+};
+
+
+subtest 'a topic that is not there, base64' => sub {
+    withdraw($redis, qw(10.0.0.7 big a-b));
+    declare($redis, 'street', "file:$clip", kafka_fps => '20');
+
+    my $ingest = start_ingest($redis,
+        kafka => "{$brokers, frames: {topic: late, value: base64}}");
+    $ingest->expect(qr/kafka has no such topic/);
+
+    ok wait_for(sub { dropped($ingest, 'street', 'unknown_topic') > 20 },
+        patience()), 'frames are dropped';
+    is counted($ingest, 'kafka_topics_missing'), 1, 'a topic is missing';
+    is counted($ingest, 'kafka_up'), 1, 'but Kafka is there';
+    is scalar($ingest->log_lines(qr/kafka has no such topic: create it/)), 1,
+        'the log says so, once';
+    is camera_status($redis, 'street')->{kafka}, 'unknown_topic', 'so status';
+    is $kafka->partitions('late'), 0, 'nobody made one of his own liking';
+    is counted($ingest, 'kafka_frames_queued'), 0, 'nothing is queued';
+
+    $kafka->create_topic('late', 1);
+    my ($message) = $kafka->consume('late', count => 1);
+    like decode_base64($message->{value}), qr/^\xff\xd8\xff.*\xff\xd9$/s,
+        'once it is there, frames are in it';
+    unlike $message->{value}, qr/\s/, 'on one line';
+    is $message->{headers}{'content-type'}, 'text/plain', 'content-type';
+    ok wait_for(sub { counted($ingest, 'kafka_topics_missing') == 0 },
+        patience()), 'none is missing';
+};
+
+finish();
