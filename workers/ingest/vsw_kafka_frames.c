@@ -64,6 +64,8 @@ static void vsw_kafka_frames_report(vsw_kafka_frames_t       *frames,
                                     const rd_kafka_message_t *message);
 static int  vsw_kafka_camera_join(vsw_kafka_camera_t *camera);
 static bool vsw_kafka_camera_is_alone(const vsw_kafka_camera_t *camera);
+static bool vsw_kafka_camera_may_put(const vsw_kafka_camera_t *camera,
+                                     vsw_kafka_drop_t         *reason);
 static vsw_kafka_frame_t *vsw_kafka_camera_put(vsw_kafka_camera_t    *camera,
                                                const vstream_frame_t *frame,
                                                vstream_slice_t        jpeg);
@@ -216,20 +218,12 @@ void
 vsw_kafka_camera_frame(vsw_kafka_camera_t *camera, const vstream_frame_t *frame,
                        vstream_slice_t jpeg)
 {
-    if (!vsw_kafka_camera_is_alone(camera)) {
-        vsw_kafka_camera_drop(camera, VSW_KAFKA_DROP_SAME_TOPIC);
-        return;
-    }
-
-    if (camera->frames->kafka == NULL) {
-        vsw_kafka_camera_drop(camera, VSW_KAFKA_DROP_REFUSED);
-        return;
-    }
+    vsw_kafka_drop_t reason;
 
     vsw_frame_topics_want(camera->topic);
 
-    if (camera->topic->state == VSW_FRAME_TOPIC_MISSING) {
-        vsw_kafka_camera_drop(camera, VSW_KAFKA_DROP_UNKNOWN_TOPIC);
+    if (!vsw_kafka_camera_may_put(camera, &reason)) {
+        vsw_kafka_camera_drop(camera, reason);
         return;
     }
 
@@ -503,6 +497,35 @@ static bool
 vsw_kafka_camera_is_alone(const vsw_kafka_camera_t *camera)
 {
     return camera->frames->topic != NULL || camera->topic->users == 1;
+}
+
+
+/* Where nothing is known of the topic, a frame waits only if Kafka may come. */
+static bool
+vsw_kafka_camera_may_put(const vsw_kafka_camera_t *camera,
+                         vsw_kafka_drop_t         *reason)
+{
+    vsw_frame_topic_state_t topic = camera->topic->state;
+    vsw_kafka_state_t       state = vsw_kafka_frames_state(camera->frames);
+
+    if (!vsw_kafka_camera_is_alone(camera)) {
+        *reason = VSW_KAFKA_DROP_SAME_TOPIC;
+        return false;
+    }
+
+    if (topic == VSW_FRAME_TOPIC_THERE) {
+        return true;
+    }
+
+    if (state == VSW_KAFKA_REFUSED || state == VSW_KAFKA_AWAY) {
+        *reason = state == VSW_KAFKA_AWAY ? VSW_KAFKA_DROP_AWAY
+                                          : VSW_KAFKA_DROP_REFUSED;
+        return false;
+    }
+
+    *reason = VSW_KAFKA_DROP_UNKNOWN_TOPIC;
+
+    return topic == VSW_FRAME_TOPIC_UNKNOWN;
 }
 
 

@@ -1,0 +1,200 @@
+#!/usr/bin/perl
+
+# FAULTS K1 and K3, the part of frames: Kafka stopped, hanging, killed, and a
+# queue that is full at once.  The live path does not notice, nothing waits
+# but the newest frame, drops are counted, and frames go on by themselves.
+# The long form keeps Kafka away for ten minutes.
+
+use v5.36;
+
+use FindBin;
+use JSON::PP ();
+use List::Util qw(max sum0);
+use POSIX qw(ceil);
+use lib "$FindBin::Bin/../lib";
+
+use Vstream::Driver qw(clip);
+use Vstream::Ingest;
+use Vstream::Kafka;
+use Vstream::Redis;
+use Vstream::Subscriber;
+use Vstream::Test;
+
+my $away = $ENV{VSTREAM_SOAK} ? 600 : 4;
+my $redis = start_redis();
+my $kafka = start_kafka();
+my $brokers = 'brokers: ["' . $kafka->address . '"]';
+my $clip = clip('kafka.mp4', qw(-f lavfi -i
+    testsrc2=size=640x360:rate=20:duration=4 -c:v libx264 -preset veryfast
+    -g 20 -bf 0 -pix_fmt yuv420p));
+my $cameras = 3;
+
+declare($redis, "c$_", "file:$clip", kafka_fps => '20') for 1 .. $cameras;
+
+
+sub counted ($ingest, $name) {
+    return $ingest->metric("vstream_ingest_$name");
+}
+
+sub published ($ingest) {
+    return sum0(map { counted($ingest,
+        qq(camera_kafka_frames_total{camera="c$_"})) } 1 .. $cameras);
+}
+
+sub dropped ($ingest, $reason) {
+    return sum0(map { counted($ingest, 'camera_kafka_frames_dropped_total'
+        . qq({camera="c$_",reason="$reason"})) } 1 .. $cameras);
+}
+
+# Seconds until frames are taken again.
+sub comes_back ($ingest) {
+    my $before = published($ingest);
+    my $began = time();
+
+    ok wait_for(sub { published($ingest) > $before + $cameras }, 60),
+        'frames go on by themselves';
+    ok wait_for(sub { counted($ingest, 'kafka_up') == 1 }, 20),
+        'and Kafka is known to be there';
+
+    return time() - $began;
+}
+
+# What somebody who watches saw: how many a second, the 99th of a hundred
+# ages, and the longest gap.
+sub seen (@frames) {
+    my @ages = sort { $a <=> $b } map { $_->{came} - $_->{t} } @frames;
+    my @came = map { $_->{came} } @frames;
+
+    return { fps => 0, p99_ms => -1, gap_ms => 1e9 } if @frames < 2;
+    return {
+        fps => 0 + sprintf('%.1f', $#came / ($came[-1] - $came[0])),
+        p99_ms => 0 + sprintf('%.1f', 1000 * $ages[ ceil(0.99 * @ages) - 1 ]),
+        gap_ms => int(1000 * max(map { $came[$_] - $came[ $_ - 1 ] }
+            1 .. $#came)),
+    };
+}
+
+sub unharmed ($live, $healthy, $what) {
+    cmp_ok $live->{fps}, '>', 0.7 * $healthy->{fps}, "$what: pictures go on";
+    cmp_ok $live->{gap_ms}, '<', 2000, "$what: without a gap";
+}
+
+sub result (%line) {
+    diag JSON::PP->new->canonical->encode({
+        form => $ENV{VSTREAM_SOAK} ? 'long' : 'short', %line });
+}
+
+sub memory ($ingest) {
+    open my $file, '<', '/proc/' . $ingest->pid . '/smaps_rollup' or return 0;
+    local $/;
+    return <$file> =~ /^Rss:\s+(\d+)/m ? $1 : 0;
+}
+
+
+subtest 'K1: Kafka goes away' => sub {
+    my $ingest = start_ingest($redis,
+        kafka => "{$brokers, topics: {create: true}}");
+    my $subscriber = Vstream::Subscriber->new($redis, 'c1');
+
+    ok wait_for(sub { published($ingest) > 20 }, patience()), 'frames are taken';
+    $subscriber->drain;
+    my $healthy = seen($subscriber->frames(3));
+    my $rss = memory($ingest);
+
+    is $kafka->stop, 'exit 0', 'it stops';
+    ok wait_for(sub { counted($ingest, 'kafka_up') == 0 }, 20),
+        'it is known to be away';
+    my ($before, $published) = (dropped($ingest, 'away'), published($ingest));
+    $subscriber->drain;
+    my @frames = $subscriber->frames($away);
+    my $live = seen(@frames);
+
+    unharmed($live, $healthy, 'stopped');
+    cmp_ok dropped($ingest, 'away'), '>', $before, 'drops are counted';
+    cmp_ok dropped($ingest, 'superseded'), '>', $away, 'the newest wins';
+    is published($ingest), $published, 'none is taken';
+    cmp_ok counted($ingest, 'kafka_frames_queued'), '<=', 2 * $cameras,
+        'two of each camera are under way, no more';
+    cmp_ok memory($ingest) - $rss, '<', 20000, 'memory does not grow';
+    is camera_status($redis, 'c1')->{kafka}, 'away', 'status says so';
+    isnt camera_status($redis, 'c1')->{kafka_detail}, '', 'and why';
+    is camera_status($redis, 'c1')->{state}, 'streaming', 'the camera is well';
+
+    $kafka->start_again;
+    my $back = comes_back($ingest);
+    is scalar($ingest->log_lines(qr/^kafka is away$/)), 1, 'said once';
+
+    result(row => 'K1', fault => 'stopped', away_s => $away,
+        healthy => $healthy, live => $live, back_s => sprintf('%.1f', $back),
+        frames_lost_live => 0 + lost(@frames),
+        longest_call_us => longest($ingest));
+
+    $before = dropped($ingest, 'timed_out') + dropped($ingest, 'away');
+    $subscriber->drain;
+    $kafka->pause;
+    $live = seen($subscriber->frames(5));
+    unharmed($live, $healthy, 'hanging');
+    cmp_ok dropped($ingest, 'timed_out') + dropped($ingest, 'away'), '>',
+        $before, 'drops are counted';
+    cmp_ok counted($ingest, 'kafka_frames_queued'), '<=', 2 * $cameras,
+        'no more are under way';
+    $kafka->resume;
+    $back = comes_back($ingest);
+    result(row => 'K1', fault => 'hanging', away_s => 5, healthy => $healthy,
+        live => $live, back_s => sprintf('%.1f', $back),
+        longest_call_us => longest($ingest));
+
+    $kafka->kill->start_again;
+    comes_back($ingest);
+    cmp_ok dropped($ingest, 'failed'), '<=', 2 * $cameras,
+        'nothing fails for unknown reasons';
+    is $ingest->stop, 'exit 0', 'ends well';
+};
+
+
+# Numbers that a watcher did not see, in one epoch.
+sub lost (@frames) {
+    my %epochs = map { $_->{epoch} => 1 } @frames;
+    return keys %epochs == 1
+        ? $frames[-1]{seq} - $frames[0]{seq} + 1 - @frames : -1;
+}
+
+sub longest ($ingest) {
+    return int(1e6 * counted($ingest, 'kafka_produce_max_seconds'));
+}
+
+
+subtest 'K3: a queue that is full' => sub {
+    my $ingest = start_ingest($redis,
+        kafka => "{$brokers, frames: {queue_messages: 1}}");
+    my $subscriber = Vstream::Subscriber->new($redis, 'c1');
+
+    ok wait_for(sub { published($ingest) > 20 }, patience()),
+        'one at a time still gets through';
+    $subscriber->drain;
+    my $healthy = seen($subscriber->frames(2));
+
+    $kafka->pause;
+    my $before = dropped($ingest, 'queue_full');
+    $subscriber->drain;
+    my $live = seen($subscriber->frames(3));
+    unharmed($live, $healthy, 'full');
+    cmp_ok dropped($ingest, 'queue_full') - $before, '>', 20,
+        'frames are shed, and counted';
+    cmp_ok counted($ingest, 'kafka_frames_queued'), '<=', 1, 'one waits';
+    $kafka->resume;
+
+    my $back = comes_back($ingest);
+    my $calls = counted($ingest, 'kafka_produce_seconds_count');
+    my $short = counted($ingest, 'kafka_produce_seconds_bucket{le="0.001"}');
+
+    cmp_ok longest($ingest), '<', 500_000, 'no call has waited for room';
+    cmp_ok $short, '>', 0.8 * $calls, 'nearly all take less than 1 ms';
+    result(row => 'K3', healthy => $healthy, live => $live,
+        calls => $calls, calls_below_1_ms => $short,
+        calls_below_100_us =>
+            counted($ingest, 'kafka_produce_seconds_bucket{le="0.000100"}'),
+        longest_call_us => longest($ingest), back_s => sprintf('%.1f', $back));
+};
+
+finish();
