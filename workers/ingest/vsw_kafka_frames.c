@@ -220,7 +220,9 @@ vsw_kafka_camera_frame(vsw_kafka_camera_t *camera, const vstream_frame_t *frame,
 {
     vsw_kafka_drop_t reason;
 
-    vsw_frame_topics_want(camera->topic);
+    if (vsw_kafka_camera_is_alone(camera)) {
+        vsw_frame_topics_want(camera->topic);
+    }
 
     if (!vsw_kafka_camera_may_put(camera, &reason)) {
         vsw_kafka_camera_drop(camera, reason);
