@@ -46,11 +46,16 @@ async function until(what, check) {
 export class Stack {
     #dir = mkdtempSync(join(tmpdir(), 'vstream-e2e-'));
     #port;
+    #options;
     #processes = new Map();
 
-    /* Serves at this port once the first camera has its first picture. */
-    static async start(port, cameras) {
-        const stack = new Stack(port);
+    /*
+     * Serves at this port once the first camera has its first picture.
+     * Options: listen (addresses where cameras are waited for), kafka (its
+     * brokers).
+     */
+    static async start(port, cameras, options = {}) {
+        const stack = new Stack(port, options);
 
         try {
             stack.#configure();
@@ -70,8 +75,9 @@ export class Stack {
         return stack;
     }
 
-    constructor(port) {
+    constructor(port, options) {
         this.#port = port;
+        this.#options = options;
         this.url = `http://127.0.0.1:${port}/`;
     }
 
@@ -127,6 +133,7 @@ export class Stack {
 
     #configure() {
         const dir = this.#dir;
+        const { kafka, listen = [] } = this.#options;
         const words = {
             ROOT, RUN_DIR: dir, PORT: this.#port,
             CONF: join(ROOT, 'conf'), HTML: join(ROOT, 'html'),
@@ -134,7 +141,8 @@ export class Stack {
             MODULE: join(BUILD, 'ngx_vstream_module.so'),
             REDIS: `unix:${dir}/redis.sock`,
             REDIS_SOCKET: join(dir, 'redis.sock'), REDIS_PORT: 0,
-            REPLICA: 'e2e', INGEST_PORT: this.#port + 1, KAFKA: '',
+            REPLICA: 'e2e', INGEST_PORT: this.#port + 1,
+            KAFKA: kafka ? `kafka: {brokers: ["${kafka}"]}` : '',
             NGINX_SHA256: this.#password('nginx'),
             INGEST_SHA256: this.#password('ingest'),
         };
@@ -154,6 +162,14 @@ export class Stack {
 
             writeFileSync(join(dir, file), text.replace(
                 /@([A-Z0-9_]+)@/g, (whole, word) => words[word] ?? whole));
+        }
+
+        if (listen.length > 0) {
+            const file = join(dir, 'ingest.yaml');
+
+            writeFileSync(file, readFileSync(file, 'utf8').replace(
+                /^sources:\n/m,
+                (line) => `${line}  listen: ${JSON.stringify(listen)}\n`));
         }
 
         writeFileSync(join(dir, 'local.conf'),
