@@ -80,6 +80,7 @@ ngx_http_vstream_frame_create(const vstream_frame_t *info, const u_char *jpeg,
 
     frame->refs = 1;
     frame->info = *info;
+    frame->rendition = VSTREAM_RENDITION_MAIN;
     frame->received = ngx_current_msec;
     frame->length = length;
 

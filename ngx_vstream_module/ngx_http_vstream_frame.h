@@ -16,11 +16,12 @@
 
 
 struct ngx_http_vstream_frame_s {
-    ngx_uint_t      refs;
-    vstream_frame_t info;
-    ngx_msec_t      received; /* ngx_current_msec when this worker got it */
-    size_t          length;   /* of the JPEG */
-    u_char          data[];   /* the JPEG, then CRLF */
+    ngx_uint_t          refs;
+    vstream_frame_t     info;
+    vstream_rendition_t rendition;
+    ngx_msec_t          received; /* ngx_current_msec when this worker got it */
+    size_t              length;   /* of the JPEG */
+    u_char              data[];   /* the JPEG, then CRLF */
 };
 
 typedef struct {
@@ -32,7 +33,10 @@ typedef struct {
 } ngx_http_vstream_part_t;
 
 
-/* Copies the JPEG once.  The caller owns one reference.  NULL: no memory. */
+/*
+ * Copies the JPEG once; its rendition is main.  The caller owns one reference.
+ * NULL: no memory.
+ */
 ngx_http_vstream_frame_t *ngx_http_vstream_frame_create(
     const vstream_frame_t *info, const u_char *jpeg, size_t length,
     ngx_log_t *log);

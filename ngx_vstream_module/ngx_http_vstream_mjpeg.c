@@ -17,5 +17,6 @@ ngx_http_vstream_mjpeg_handler(ngx_http_request_t *r)
         return ngx_http_vstream_refuse_camera(r, rc);
     }
 
-    return ngx_http_vstream_viewer_start(r, &id, 1);
+    return ngx_http_vstream_viewer_start(r, &id, 1,
+                                         NGX_HTTP_VSTREAM_LACK_REFUSED);
 }

@@ -1206,9 +1206,10 @@ ngx_http_vstream_redis_pushed(ngx_http_vstream_redis_t *redis)
     id.len = slice.length;
 
     if (push->type == NGX_HTTP_VSTREAM_PUSH_SUBSCRIBED) {
-        ngx_http_vstream_redis_events->subscribed(&id);
+        ngx_http_vstream_redis_events->subscribed(&id, rendition);
 
     } else if (push->frame) {
+        push->frame->rendition = rendition;
         ngx_http_vstream_redis_events->frame(&id, push->frame);
         push->frame = NULL;
     }
@@ -1453,7 +1454,8 @@ ngx_http_vstream_redis_cancel(ngx_http_vstream_redis_call_t *call)
 
 static ngx_int_t
 ngx_http_vstream_redis_subscription(ngx_uint_t connection, ngx_str_t *id,
-                                    const char *command)
+                                    vstream_rendition_t rendition,
+                                    const char         *command)
 {
     u_char                    key[VSTREAM_KEY_MAX];
     ngx_str_t                 argv[2];
@@ -1467,23 +1469,28 @@ ngx_http_vstream_redis_subscription(ngx_uint_t connection, ngx_str_t *id,
 
     argv[0].data = (u_char *) command;
     argv[0].len = ngx_strlen(command);
-    argv[1] = ngx_http_vstream_redis_key(key, VSTREAM_KEY_FRAME, id);
+    argv[1] = ngx_http_vstream_redis_key(
+        key, vstream_schema_frame_key(rendition), id);
 
     return ngx_http_vstream_redis_send(redis, 2, argv);
 }
 
 
 ngx_int_t
-ngx_http_vstream_redis_subscribe(ngx_uint_t connection, ngx_str_t *id)
+ngx_http_vstream_redis_subscribe(ngx_uint_t connection, ngx_str_t *id,
+                                 vstream_rendition_t rendition)
 {
-    return ngx_http_vstream_redis_subscription(connection, id, "SSUBSCRIBE");
+    return ngx_http_vstream_redis_subscription(connection, id, rendition,
+                                               "SSUBSCRIBE");
 }
 
 
 ngx_int_t
-ngx_http_vstream_redis_unsubscribe(ngx_uint_t connection, ngx_str_t *id)
+ngx_http_vstream_redis_unsubscribe(ngx_uint_t connection, ngx_str_t *id,
+                                   vstream_rendition_t rendition)
 {
-    return ngx_http_vstream_redis_subscription(connection, id, "SUNSUBSCRIBE");
+    return ngx_http_vstream_redis_subscription(connection, id, rendition,
+                                               "SUNSUBSCRIBE");
 }
 
 

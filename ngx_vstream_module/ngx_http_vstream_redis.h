@@ -27,7 +27,7 @@ typedef struct {
     /* Subscriptions of this connection: all gone, or to be made again. */
     void (*subscriber_lost)(ngx_uint_t connection);
     void (*subscriber_ready)(ngx_uint_t connection);
-    void (*subscribed)(ngx_str_t *id);
+    void (*subscribed)(ngx_str_t *id, vstream_rendition_t rendition);
 
     /* A pushed frame; the store takes over the reference. */
     void (*frame)(ngx_str_t *id, ngx_http_vstream_frame_t *frame);
@@ -68,11 +68,15 @@ ngx_http_vstream_redis_call_t *ngx_http_vstream_redis_call(
 /* The answer is not wanted any more. */
 void ngx_http_vstream_redis_cancel(ngx_http_vstream_redis_call_t *call);
 
-/* Subscribes to a camera's frames, or ends it.  NGX_DECLINED: not connected. */
-ngx_int_t ngx_http_vstream_redis_subscribe(ngx_uint_t connection,
-                                           ngx_str_t *id);
-ngx_int_t ngx_http_vstream_redis_unsubscribe(ngx_uint_t connection,
-                                             ngx_str_t *id);
+/*
+ * Subscribes to the frames of a camera's rendition, or ends it.  NGX_DECLINED:
+ * not connected.
+ */
+ngx_int_t ngx_http_vstream_redis_subscribe(ngx_uint_t connection, ngx_str_t *id,
+                                           vstream_rendition_t rendition);
+ngx_int_t ngx_http_vstream_redis_unsubscribe(ngx_uint_t          connection,
+                                             ngx_str_t          *id,
+                                             vstream_rendition_t rendition);
 
 /* Words of Redis's for one line of a log; borrowed until the next call. */
 ngx_str_t ngx_http_vstream_redis_quote(const char *data, size_t length);
@@ -83,16 +87,25 @@ ngx_str_t ngx_http_vstream_redis_key(u_char *buffer, vstream_key_kind_t kind,
 
 
 /*
- * Does the camera exist, and what is its newest still?  `known` is negative
- * where the connection was lost; `frame` is borrowed and may be NULL.
+ * Does the camera exist, with this rendition, and what is its newest still, of
+ * whichever rendition?  `frame` is borrowed and may be NULL.
  */
 typedef struct ngx_http_vstream_lookup_s ngx_http_vstream_lookup_t;
 
-typedef void (*ngx_http_vstream_lookup_pt)(void *data, ngx_int_t known,
+typedef enum {
+    NGX_HTTP_VSTREAM_FOUND_LOST, /* the connection was lost */
+    NGX_HTTP_VSTREAM_FOUND_NOTHING,
+    NGX_HTTP_VSTREAM_FOUND_OTHERS, /* the camera, without this rendition */
+    NGX_HTTP_VSTREAM_FOUND
+} ngx_http_vstream_found_t;
+
+typedef void (*ngx_http_vstream_lookup_pt)(void                     *data,
+                                           ngx_http_vstream_found_t  found,
                                            ngx_http_vstream_frame_t *frame);
 
 ngx_http_vstream_lookup_t *ngx_http_vstream_redis_lookup(
-    ngx_str_t *id, ngx_http_vstream_lookup_pt handler, void *data);
+    ngx_str_t *id, vstream_rendition_t rendition,
+    ngx_http_vstream_lookup_pt handler, void *data);
 void ngx_http_vstream_redis_lookup_cancel(ngx_http_vstream_lookup_t *lookup);
 
 /*

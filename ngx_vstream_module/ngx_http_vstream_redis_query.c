@@ -10,8 +10,8 @@
 struct ngx_http_vstream_lookup_s {
     ngx_http_vstream_lookup_pt handler; /* NULL: cancelled */
     void                      *data;
-    unsigned                   known : 1;
-    unsigned                   lost : 1;
+    vstream_rendition_t        rendition;
+    ngx_http_vstream_found_t   found;
 };
 
 /* A HGETALL of one camera's status under way. */
@@ -65,13 +65,18 @@ const ngx_http_vstream_field_t
         ngx_http_vstream_number(VSTREAM_STATUS_KAFKA_DROPPED),
         ngx_http_vstream_number(VSTREAM_STATUS_DIALS),
         ngx_http_vstream_number(VSTREAM_STATUS_RESTARTS),
+        ngx_http_vstream_text(VSTREAM_STATUS_SUBSTREAM),
+        ngx_http_vstream_text(VSTREAM_STATUS_SUBSTREAM_DETAIL),
     };
 
 
-/* Two calls in a row, HEXISTS and XREVRANGE; the second one's answer ends it. */
+/*
+ * Two calls in a row, the second one's answer ends it: HEXISTS, or HGET where
+ * the declaration must be read to know the renditions, and XREVRANGE.
+ */
 ngx_http_vstream_lookup_t *
-ngx_http_vstream_redis_lookup(ngx_str_t *id, ngx_http_vstream_lookup_pt handler,
-                              void *data)
+ngx_http_vstream_redis_lookup(ngx_str_t *id, vstream_rendition_t rendition,
+                              ngx_http_vstream_lookup_pt handler, void *data)
 {
     u_char                         key[VSTREAM_KEY_MAX];
     ngx_str_t                      argv[6];
@@ -85,8 +90,15 @@ ngx_http_vstream_redis_lookup(ngx_str_t *id, ngx_http_vstream_lookup_pt handler,
 
     lookup->handler = handler;
     lookup->data = data;
+    lookup->rendition = rendition;
 
-    ngx_str_set(&argv[0], "HEXISTS");
+    if (rendition == VSTREAM_RENDITION_MAIN) {
+        ngx_str_set(&argv[0], "HEXISTS");
+
+    } else {
+        ngx_str_set(&argv[0], "HGET");
+    }
+
     argv[1] = ngx_http_vstream_redis_key(key, VSTREAM_KEY_CAMERAS, NULL);
     argv[2] = *id;
 
@@ -124,17 +136,45 @@ ngx_http_vstream_redis_lookup_cancel(ngx_http_vstream_lookup_t *lookup)
 }
 
 
+/* Has a camera of this declaration such a rendition? */
+static ngx_uint_t
+ngx_http_vstream_declares(json_t *object, vstream_rendition_t rendition)
+{
+    return rendition == VSTREAM_RENDITION_MAIN
+           || json_string_length(json_object_get(object, "substream")) > 0;
+}
+
+
 static void
 ngx_http_vstream_lookup_known(void *data, redisReply *reply)
 {
+    json_t                    *object;
     ngx_http_vstream_lookup_t *lookup;
 
     lookup = data;
 
     /* An error, for instance of a Redis that is busy, says nothing of it. */
 
-    lookup->lost = reply == NULL || reply->type != REDIS_REPLY_INTEGER;
-    lookup->known = !lookup->lost && reply->integer == 1;
+    lookup->found = NGX_HTTP_VSTREAM_FOUND_LOST;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_NIL) {
+        lookup->found = NGX_HTTP_VSTREAM_FOUND_NOTHING;
+
+    } else if (reply->type == REDIS_REPLY_INTEGER) {
+        lookup->found = reply->integer == 1 ? NGX_HTTP_VSTREAM_FOUND
+                                            : NGX_HTTP_VSTREAM_FOUND_NOTHING;
+
+    } else if (reply->type == REDIS_REPLY_STRING) {
+        object = json_loadb(reply->str, (size_t) reply->len, 0, NULL);
+        lookup->found = ngx_http_vstream_declares(object, lookup->rendition)
+                            ? NGX_HTTP_VSTREAM_FOUND
+                            : NGX_HTTP_VSTREAM_FOUND_OTHERS;
+        json_decref(object);
+    }
 }
 
 
@@ -160,10 +200,12 @@ ngx_http_vstream_reply_number(redisReply *reply)
 static ngx_http_vstream_frame_t *
 ngx_http_vstream_still_read(redisReply *reply)
 {
-    size_t          i;
-    redisReply     *entry, *fields, *jpeg, *name;
-    vstream_slice_t id;
-    vstream_frame_t info;
+    size_t                    i;
+    redisReply               *entry, *fields, *jpeg, *name;
+    vstream_slice_t           id, text;
+    vstream_frame_t           info;
+    vstream_rendition_t       rendition;
+    ngx_http_vstream_frame_t *frame;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1
         || reply->element[0]->type != REDIS_REPLY_ARRAY
@@ -189,6 +231,7 @@ ngx_http_vstream_still_read(redisReply *reply)
     }
 
     jpeg = NULL;
+    rendition = VSTREAM_RENDITION_MAIN;
 
     for (i = 0; i + 1 < fields->elements; i += 2) {
         name = fields->element[i];
@@ -211,6 +254,13 @@ ngx_http_vstream_still_read(redisReply *reply)
 
         } else if (ngx_strcmp(name->str, VSTREAM_STILL_JPEG) == 0) {
             jpeg = fields->element[i + 1];
+
+        } else if (ngx_strcmp(name->str, VSTREAM_STILL_RENDITION) == 0
+                   && fields->element[i + 1]->type == REDIS_REPLY_STRING)
+        {
+            text.data = fields->element[i + 1]->str;
+            text.length = (size_t) fields->element[i + 1]->len;
+            (void) vstream_schema_rendition_read(text, &rendition);
         }
     }
 
@@ -220,8 +270,13 @@ ngx_http_vstream_still_read(redisReply *reply)
         return NULL;
     }
 
-    return ngx_http_vstream_frame_create(&info, (u_char *) jpeg->str,
-                                         (size_t) jpeg->len, ngx_cycle->log);
+    frame = ngx_http_vstream_frame_create(&info, (u_char *) jpeg->str,
+                                          (size_t) jpeg->len, ngx_cycle->log);
+    if (frame) {
+        frame->rendition = rendition;
+    }
+
+    return frame;
 }
 
 
@@ -237,7 +292,7 @@ ngx_http_vstream_lookup_still(void *data, redisReply *reply)
         frame = reply ? ngx_http_vstream_still_read(reply) : NULL;
 
         lookup->handler(lookup->data,
-                        reply == NULL || lookup->lost ? -1 : lookup->known,
+                        reply ? lookup->found : NGX_HTTP_VSTREAM_FOUND_LOST,
                         frame);
 
         ngx_http_vstream_frame_release(frame);
@@ -285,7 +340,10 @@ ngx_http_vstream_survey_copy(ngx_pool_t *pool, ngx_str_t *to, const char *data,
 }
 
 
-/* Name and origin out of the declaration; nothing where it is not JSON. */
+/*
+ * Name, origin and renditions out of the declaration; nothing where it is not
+ * JSON.
+ */
 static ngx_int_t
 ngx_http_vstream_survey_declared(ngx_pool_t *pool, ngx_http_vstream_row_t *row,
                                  redisReply *json)
@@ -309,6 +367,8 @@ ngx_http_vstream_survey_declared(ngx_pool_t *pool, ngx_http_vstream_row_t *row,
                                            json_string_value(value),
                                            json_string_length(value));
     }
+
+    row->has_small = ngx_http_vstream_declares(object, VSTREAM_RENDITION_SMALL);
 
     json_decref(object);
 

@@ -93,6 +93,26 @@ ngx_http_vstream_request_context(ngx_http_request_t *r, ngx_str_t *camera)
 
 
 ngx_int_t
+ngx_http_vstream_request_rendition(ngx_http_request_t  *r,
+                                   vstream_rendition_t *rendition)
+{
+    ngx_str_t value;
+
+    *rendition = VSTREAM_RENDITION_MAIN;
+
+    if (ngx_http_arg(r, (u_char *) "rendition", 9, &value) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return vstream_schema_rendition_read(ngx_http_vstream_slice(&value),
+                                         rendition)
+                   == VSTREAM_OK
+               ? NGX_OK
+               : NGX_ERROR;
+}
+
+
+ngx_int_t
 ngx_http_vstream_add_header(ngx_http_request_t *r, const char *name,
                             ngx_str_t *value)
 {

@@ -32,6 +32,19 @@ ngx_int_t ngx_http_vstream_refuse_camera(ngx_http_request_t *r, ngx_int_t rc);
 ngx_int_t ngx_http_vstream_request_context(ngx_http_request_t *r,
                                            ngx_str_t          *camera);
 
+/*
+ * The rendition that the query names.  NGX_OK; NGX_DECLINED: it names none,
+ * main is assumed; NGX_ERROR: there is no such one, the caller answers with
+ * NGX_HTTP_VSTREAM_RENDITION_PROBLEM.
+ */
+ngx_int_t ngx_http_vstream_request_rendition(ngx_http_request_t  *r,
+                                             vstream_rendition_t *rendition);
+
+#define NGX_HTTP_VSTREAM_RENDITION_PROBLEM                                     \
+    "rendition is main or small, as in ?rendition=small."
+#define NGX_HTTP_VSTREAM_RENDITION_LACKED                                      \
+    "This camera has no rendition small: it has no substream."
+
 /* `detail` is one sentence: application/problem+json, RFC 9457. */
 ngx_int_t ngx_http_vstream_problem(ngx_http_request_t *r, ngx_uint_t status,
                                    const char *detail);

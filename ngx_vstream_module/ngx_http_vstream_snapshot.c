@@ -6,6 +6,9 @@
  * last keyframe, and the fresh picture is waited for; where none comes, the
  * old one goes out with its age.  `?after=<epoch>-<seq>` waits for a newer
  * picture than that (long poll).
+ *
+ * Without `?rendition=` any will do, and demand is made where the stills come
+ * from: of small, if the camera has that.
  */
 
 #include "ngx_http_vstream_reply.h"
@@ -24,10 +27,15 @@ typedef struct {
     ngx_event_t                  timer;
     uint64_t                     after_epoch; /* 0: not given */
     uint64_t                     after_seq;
+    ngx_str_t                    camera;
+    vstream_rendition_t          rendition;
+    unsigned                     any : 1;     /* that was not asked for */
     unsigned                     waiting : 1; /* for a picture */
 } ngx_http_vstream_snapshot_t;
 
 
+static void ngx_http_vstream_snapshot_decide(
+    ngx_http_vstream_snapshot_t *snapshot);
 static void ngx_http_vstream_snapshot_watch_handler(
     ngx_http_vstream_watch_t *watch, ngx_http_vstream_event_t event);
 static void ngx_http_vstream_snapshot_timer_handler(ngx_event_t *ev);
@@ -92,12 +100,24 @@ ngx_http_vstream_snapshot_finish(ngx_http_vstream_snapshot_t *snapshot,
 }
 
 
+/* Small may be stood in for, main may not. */
+static ngx_uint_t
+ngx_http_vstream_snapshot_allows(ngx_http_vstream_snapshot_t *snapshot,
+                                 ngx_http_vstream_frame_t    *frame)
+{
+    return snapshot->any || snapshot->rendition != VSTREAM_RENDITION_MAIN
+           || frame->rendition == VSTREAM_RENDITION_MAIN;
+}
+
+
 /* Is this the picture that was asked for? */
 static ngx_uint_t
 ngx_http_vstream_snapshot_suits(ngx_http_vstream_snapshot_t *snapshot,
                                 ngx_http_vstream_frame_t    *frame)
 {
-    if (frame->length > snapshot->conf->max_frame_size) {
+    if (frame->length > snapshot->conf->max_frame_size
+        || !ngx_http_vstream_snapshot_allows(snapshot, frame))
+    {
         return 0;
     }
 
@@ -108,6 +128,45 @@ ngx_http_vstream_snapshot_suits(ngx_http_vstream_snapshot_t *snapshot,
     return snapshot->after_epoch != 0
            || ngx_http_vstream_frame_age_ms(frame)
                   < NGX_HTTP_VSTREAM_SNAPSHOT_FRESH;
+}
+
+
+/*
+ * Makes demand.  Where stills come from another rendition and any will do, it
+ * is made there; what we have goes out where that cannot be watched.
+ */
+static void
+ngx_http_vstream_snapshot_make_live(ngx_http_vstream_snapshot_t *snapshot)
+{
+    ngx_int_t                 rc;
+    ngx_http_vstream_frame_t *frame;
+    ngx_http_vstream_part_t  *part;
+
+    part = snapshot->watch.camera->part;
+
+    if (!snapshot->any || part == NULL
+        || part->frame->rendition == snapshot->rendition)
+    {
+        ngx_http_vstream_store_make_live(&snapshot->watch);
+        return;
+    }
+
+    frame = part->frame;
+    frame->refs++;
+    snapshot->rendition = frame->rendition;
+
+    ngx_http_vstream_store_unwatch(&snapshot->watch);
+    rc = ngx_http_vstream_store_watch(&snapshot->watch, &snapshot->camera,
+                                      snapshot->rendition, 1);
+
+    if (rc == NGX_OK) {
+        ngx_http_vstream_snapshot_decide(snapshot);
+
+    } else if (rc != NGX_AGAIN) {
+        ngx_http_vstream_snapshot_finish(snapshot, frame);
+    }
+
+    ngx_http_vstream_frame_release(frame);
 }
 
 
@@ -129,8 +188,28 @@ ngx_http_vstream_snapshot_decide(ngx_http_vstream_snapshot_t *snapshot)
         ngx_add_timer(&snapshot->timer, snapshot->after_epoch
                                             ? NGX_HTTP_VSTREAM_SNAPSHOT_POLL
                                             : NGX_HTTP_VSTREAM_SNAPSHOT_WAIT);
-        ngx_http_vstream_store_make_live(&snapshot->watch);
+        ngx_http_vstream_snapshot_make_live(snapshot);
     }
+}
+
+
+/* Where any would have done, its substream has gone this very moment. */
+static void
+ngx_http_vstream_snapshot_lacked(ngx_http_vstream_snapshot_t *snapshot)
+{
+    ngx_http_request_t *r;
+
+    r = snapshot->request;
+
+    if (snapshot->any) {
+        ngx_http_vstream_snapshot_finish(snapshot, NULL);
+        return;
+    }
+
+    ngx_http_vstream_snapshot_cleanup(snapshot);
+    ngx_http_finalize_request(
+        r, ngx_http_vstream_problem(r, NGX_HTTP_NOT_FOUND,
+                                    NGX_HTTP_VSTREAM_RENDITION_LACKED));
 }
 
 
@@ -159,6 +238,10 @@ ngx_http_vstream_snapshot_watch_handler(ngx_http_vstream_watch_t *watch,
                                         "There is no such camera."));
         break;
 
+    case NGX_HTTP_VSTREAM_LACKED:
+        ngx_http_vstream_snapshot_lacked(snapshot);
+        break;
+
     case NGX_HTTP_VSTREAM_LOST:
         ngx_http_vstream_snapshot_finish(snapshot, NULL);
         break;
@@ -180,6 +263,10 @@ ngx_http_vstream_snapshot_timer_handler(ngx_event_t *ev)
     r = snapshot->request;
     c = r->connection;
     part = snapshot->waiting ? snapshot->watch.camera->part : NULL;
+
+    if (part && !ngx_http_vstream_snapshot_allows(snapshot, part->frame)) {
+        part = NULL;
+    }
 
     if (part && snapshot->after_epoch) {
         /* Nothing newer: the client asks again. */
@@ -237,12 +324,22 @@ ngx_http_vstream_snapshot_handler(ngx_http_request_t *r)
     snapshot->timer.handler = ngx_http_vstream_snapshot_timer_handler;
     snapshot->timer.data = snapshot;
     snapshot->timer.log = r->connection->log;
+    snapshot->camera = id;
     ngx_http_vstream_snapshot_after(snapshot);
+
+    rc = ngx_http_vstream_request_rendition(r, &snapshot->rendition);
+    if (rc == NGX_ERROR) {
+        return ngx_http_vstream_problem(r, NGX_HTTP_BAD_REQUEST,
+                                        NGX_HTTP_VSTREAM_RENDITION_PROBLEM);
+    }
+
+    snapshot->any = rc == NGX_DECLINED;
 
     cleanup->handler = ngx_http_vstream_snapshot_cleanup;
     cleanup->data = snapshot;
 
-    rc = ngx_http_vstream_store_watch(&snapshot->watch, &id, 0);
+    rc = ngx_http_vstream_store_watch(&snapshot->watch, &snapshot->camera,
+                                      snapshot->rendition, 0);
 
     r->main->count++;
     r->read_event_handler = ngx_http_test_reading;

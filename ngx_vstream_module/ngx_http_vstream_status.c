@@ -144,6 +144,24 @@ ngx_http_vstream_status_fields_write(vstream_writer_t       *w,
 }
 
 
+static void
+ngx_http_vstream_status_renditions_write(vstream_writer_t       *w,
+                                         ngx_http_vstream_row_t *row)
+{
+    vstream_writer_text(w, ",\"renditions\":[\"");
+    vstream_writer_text(w,
+                        vstream_schema_rendition_text(VSTREAM_RENDITION_MAIN));
+
+    if (row->has_small) {
+        vstream_writer_text(w, "\",\"");
+        vstream_writer_text(
+            w, vstream_schema_rendition_text(VSTREAM_RENDITION_SMALL));
+    }
+
+    vstream_writer_text(w, "\"]");
+}
+
+
 /* Another origin's camera has the id of a line of this file. */
 static ngx_uint_t
 ngx_http_vstream_status_is_claimed(ngx_http_vstream_main_conf_t *vmcf,
@@ -178,6 +196,8 @@ ngx_http_vstream_status_row_write(vstream_writer_t             *w,
         ngx_http_vstream_status_text(w, VSTREAM_REASON_CLAIMED_TWICE,
                                      &vmcf->origin);
     }
+
+    ngx_http_vstream_status_renditions_write(w, row);
 
     if (row->values[NGX_HTTP_VSTREAM_FIELD_STATE].len) {
         ngx_http_vstream_status_fields_write(w, row);

@@ -3,8 +3,9 @@
  * newest pictures, and who is to be told.
  *
  * DESIGN.  A camera comes into being with its first watch and goes two
- * seconds after its last.  Its first picture is the still; from then on, while
- * anybody wants every frame, pushed frames replace it.  Frames are only noted
+ * seconds after its last; each of its renditions is a camera here.  Its first
+ * picture is the still; from then on, while anybody wants every frame, pushed
+ * frames replace it.  Frames are only noted
  * while a socket is being drained, and handed out afterwards: of several
  * frames of one camera in one read, viewers see the newest.
  *
@@ -24,20 +25,24 @@
 #define NGX_HTTP_VSTREAM_STORE_OUSTED                                          \
     12000                                  /* the same, if it is of this file */
 #define NGX_HTTP_VSTREAM_STORE_YIELD 10000 /* lower epochs, then believed */
-#define NGX_HTTP_VSTREAM_STORE_MAX   (2 * VSTREAM_CAMERAS_MAX)
-#define NGX_HTTP_VSTREAM_SURVEY_AGE  250
+#define NGX_HTTP_VSTREAM_STORE_MAX                                             \
+    (2 * VSTREAM_CAMERAS_MAX * VSTREAM_RENDITIONS)
+#define NGX_HTTP_VSTREAM_SURVEY_AGE 250
 
 
 static void ngx_http_vstream_store_tick(ngx_event_t *ev);
 static void ngx_http_vstream_store_ready(void);
 static void ngx_http_vstream_store_subscriber_lost(ngx_uint_t connection);
 static void ngx_http_vstream_store_subscriber_ready(ngx_uint_t connection);
-static void ngx_http_vstream_store_subscribed(ngx_str_t *id);
+static void ngx_http_vstream_store_subscribed(ngx_str_t          *id,
+                                              vstream_rendition_t rendition);
 static void ngx_http_vstream_store_frame(ngx_str_t                *id,
                                          ngx_http_vstream_frame_t *frame);
 static void ngx_http_vstream_store_drained(void);
 static void ngx_http_vstream_store_missed(ngx_http_vstream_camera_t *camera);
-static void ngx_http_vstream_store_looked_up(void *data, ngx_int_t known,
+static void ngx_http_vstream_store_lacked(ngx_http_vstream_camera_t *camera);
+static void ngx_http_vstream_store_looked_up(void                     *data,
+                                             ngx_http_vstream_found_t  found,
                                              ngx_http_vstream_frame_t *frame);
 static ngx_int_t ngx_http_vstream_store_survey_begin(void);
 static void ngx_http_vstream_store_surveyed(ngx_http_vstream_survey_t *survey);
@@ -126,16 +131,44 @@ ngx_http_vstream_store_is_starting(void)
 }
 
 
-static ngx_http_vstream_camera_t *
-ngx_http_vstream_store_find(ngx_str_t *id)
+/* No id holds a colon.  `buffer` has NGX_HTTP_VSTREAM_STORE_KEY_MAX bytes. */
+static ngx_str_t
+ngx_http_vstream_store_key(u_char *buffer, ngx_str_t *id,
+                           vstream_rendition_t rendition)
 {
-    return (ngx_http_vstream_camera_t *) ngx_str_rbtree_lookup(
-        &ngx_http_vstream_store_tree, id, ngx_murmur_hash2(id->data, id->len));
+    u_char   *p;
+    ngx_str_t key;
+
+    p = ngx_cpymem(buffer, id->data, id->len);
+
+    if (rendition != VSTREAM_RENDITION_MAIN) {
+        p = ngx_slprintf(p, buffer + NGX_HTTP_VSTREAM_STORE_KEY_MAX, ":%s",
+                         vstream_schema_rendition_text(rendition));
+    }
+
+    key.data = buffer;
+    key.len = (size_t) (p - buffer);
+
+    return key;
 }
 
 
 static ngx_http_vstream_camera_t *
-ngx_http_vstream_store_create(ngx_str_t *id)
+ngx_http_vstream_store_find(ngx_str_t *id, vstream_rendition_t rendition)
+{
+    u_char    buffer[NGX_HTTP_VSTREAM_STORE_KEY_MAX];
+    ngx_str_t key;
+
+    key = ngx_http_vstream_store_key(buffer, id, rendition);
+
+    return (ngx_http_vstream_camera_t *) ngx_str_rbtree_lookup(
+        &ngx_http_vstream_store_tree, &key,
+        ngx_murmur_hash2(key.data, key.len));
+}
+
+
+static ngx_http_vstream_camera_t *
+ngx_http_vstream_store_create(ngx_str_t *id, vstream_rendition_t rendition)
 {
     ngx_http_vstream_camera_t *camera;
 
@@ -148,10 +181,12 @@ ngx_http_vstream_store_create(ngx_str_t *id)
         return NULL;
     }
 
-    ngx_memcpy(camera->id, id->data, id->len);
-    camera->node.str.data = camera->id;
-    camera->node.str.len = id->len;
-    camera->node.node.key = ngx_murmur_hash2(id->data, id->len);
+    camera->rendition = rendition;
+    camera->node.str = ngx_http_vstream_store_key(camera->key, id, rendition);
+    camera->name.data = camera->key;
+    camera->name.len = id->len;
+    camera->node.node.key =
+        ngx_murmur_hash2(camera->node.str.data, camera->node.str.len);
     camera->connection =
         camera->node.node.key % ngx_http_vstream_redis_connections();
     camera->idle_since = ngx_current_msec;
@@ -166,12 +201,21 @@ ngx_http_vstream_store_create(ngx_str_t *id)
 
 
 static void
-ngx_http_vstream_store_forget(ngx_http_vstream_camera_t *camera)
+ngx_http_vstream_store_unsubscribe(ngx_http_vstream_camera_t *camera)
 {
     if (camera->subscribed) {
-        (void) ngx_http_vstream_redis_unsubscribe(camera->connection,
-                                                  &camera->node.str);
+        (void) ngx_http_vstream_redis_unsubscribe(
+            camera->connection, &camera->name, camera->rendition);
+        camera->subscribed = 0;
+        camera->confirmed = 0;
     }
+}
+
+
+static void
+ngx_http_vstream_store_forget(ngx_http_vstream_camera_t *camera)
+{
+    ngx_http_vstream_store_unsubscribe(camera);
 
     if (camera->lookup) {
         ngx_http_vstream_redis_lookup_cancel(camera->lookup);
@@ -194,9 +238,10 @@ static void
 ngx_http_vstream_store_subscribe(ngx_http_vstream_camera_t *camera)
 {
     if (!camera->subscribed && camera->known && camera->live) {
-        camera->subscribed = ngx_http_vstream_redis_subscribe(
-                                 camera->connection, &camera->node.str)
-                             == NGX_OK;
+        camera->subscribed =
+            ngx_http_vstream_redis_subscribe(camera->connection, &camera->name,
+                                             camera->rendition)
+            == NGX_OK;
     }
 }
 
@@ -237,8 +282,7 @@ ngx_http_vstream_store_hand_out(ngx_http_vstream_camera_t *camera,
 {
     ngx_http_vstream_part_t *part;
 
-    part =
-        ngx_http_vstream_part_create(frame, &camera->node.str, ngx_cycle->log);
+    part = ngx_http_vstream_part_create(frame, &camera->name, ngx_cycle->log);
     if (part == NULL) {
         return;
     }
@@ -257,14 +301,15 @@ ngx_http_vstream_store_lookup(ngx_http_vstream_camera_t *camera)
     if (camera->lookup == NULL) {
         camera->looked_up = ngx_current_msec;
         camera->lookup = ngx_http_vstream_redis_lookup(
-            &camera->node.str, ngx_http_vstream_store_looked_up, camera);
+            &camera->name, camera->rendition, ngx_http_vstream_store_looked_up,
+            camera);
     }
 }
 
 
 ngx_int_t
 ngx_http_vstream_store_watch(ngx_http_vstream_watch_t *watch, ngx_str_t *id,
-                             ngx_uint_t live)
+                             vstream_rendition_t rendition, ngx_uint_t live)
 {
     ngx_http_vstream_camera_t *camera;
 
@@ -273,10 +318,10 @@ ngx_http_vstream_store_watch(ngx_http_vstream_watch_t *watch, ngx_str_t *id,
         return NGX_DECLINED;
     }
 
-    camera = ngx_http_vstream_store_find(id);
+    camera = ngx_http_vstream_store_find(id, rendition);
 
     if (camera == NULL) {
-        camera = ngx_http_vstream_store_create(id);
+        camera = ngx_http_vstream_store_create(id, rendition);
         if (camera == NULL) {
             return NGX_ERROR;
         }
@@ -343,6 +388,21 @@ ngx_http_vstream_store_unwatch(ngx_http_vstream_watch_t *watch)
 }
 
 
+/*
+ * Stills may come from the substream.  They are a first picture for viewers of
+ * main, but nothing to put between those that are pushed to them.
+ */
+static ngx_uint_t
+ngx_http_vstream_store_is_other(ngx_http_vstream_camera_t *camera,
+                                ngx_http_vstream_frame_t  *still)
+{
+    return camera->rendition == VSTREAM_RENDITION_MAIN
+           && still->rendition != VSTREAM_RENDITION_MAIN && camera->live
+           && camera->part
+           && camera->part->frame->rendition == VSTREAM_RENDITION_MAIN;
+}
+
+
 /* A still or a pushed frame: is it newer than what we have? */
 static ngx_uint_t
 ngx_http_vstream_store_is_newer(ngx_http_vstream_camera_t *camera,
@@ -402,7 +462,7 @@ ngx_http_vstream_store_missed(ngx_http_vstream_camera_t *camera)
     ngx_msec_t grace;
 
     ours = ngx_http_vstream_origin_declares(ngx_http_vstream_store_conf,
-                                            &camera->node.str);
+                                            &camera->name);
     grace =
         ours ? NGX_HTTP_VSTREAM_STORE_OUSTED : NGX_HTTP_VSTREAM_STORE_ABSENT;
 
@@ -421,8 +481,21 @@ ngx_http_vstream_store_missed(ngx_http_vstream_camera_t *camera)
 }
 
 
+/* The camera is there, but not like this: it was declared otherwise. */
 static void
-ngx_http_vstream_store_looked_up(void *data, ngx_int_t known,
+ngx_http_vstream_store_lacked(ngx_http_vstream_camera_t *camera)
+{
+    ngx_http_vstream_store_unsubscribe(camera);
+    camera->known = 0;
+    camera->missing = 0;
+
+    ngx_http_vstream_store_tell(camera, NGX_HTTP_VSTREAM_LACKED, 0);
+    ngx_http_vstream_store_tell(camera, NGX_HTTP_VSTREAM_LACKED, 1);
+}
+
+
+static void
+ngx_http_vstream_store_looked_up(void *data, ngx_http_vstream_found_t found,
                                  ngx_http_vstream_frame_t *frame)
 {
     ngx_http_vstream_camera_t *camera;
@@ -430,13 +503,18 @@ ngx_http_vstream_store_looked_up(void *data, ngx_int_t known,
     camera = data;
     camera->lookup = NULL;
 
-    if (known < 0) {
+    if (found == NGX_HTTP_VSTREAM_FOUND_LOST) {
         ngx_http_vstream_store_tell(camera, NGX_HTTP_VSTREAM_LOST, 1);
         return;
     }
 
-    if (!known) {
-        ngx_http_vstream_store_missed(camera);
+    if (found != NGX_HTTP_VSTREAM_FOUND) {
+        if (found == NGX_HTTP_VSTREAM_FOUND_NOTHING) {
+            ngx_http_vstream_store_missed(camera);
+
+        } else {
+            ngx_http_vstream_store_lacked(camera);
+        }
 
         if (ngx_queue_empty(&camera->watches)) {
             /* Whoever asks for what does not exist leaves nothing behind. */
@@ -448,13 +526,15 @@ ngx_http_vstream_store_looked_up(void *data, ngx_int_t known,
 
     if (!camera->known) {
         camera->known = 1;
-        camera->counter = ngx_http_vstream_counters_camera(&camera->node.str);
+        camera->counter = ngx_http_vstream_counters_camera(&camera->name);
     }
 
     camera->missing = 0;
     ngx_http_vstream_store_subscribe(camera);
 
-    if (frame && ngx_http_vstream_store_is_newer(camera, frame)) {
+    if (frame && !ngx_http_vstream_store_is_other(camera, frame)
+        && ngx_http_vstream_store_is_newer(camera, frame))
+    {
         ngx_http_vstream_store_hand_out(camera, frame);
     }
 
@@ -468,7 +548,7 @@ ngx_http_vstream_store_frame(ngx_str_t *id, ngx_http_vstream_frame_t *frame)
     ngx_http_vstream_camera_t          *camera;
     ngx_http_vstream_camera_counters_t *counters;
 
-    camera = ngx_http_vstream_store_find(id);
+    camera = ngx_http_vstream_store_find(id, frame->rendition);
 
     if (camera == NULL || !camera->known
         || !ngx_http_vstream_store_is_newer(camera, frame))
@@ -594,11 +674,11 @@ ngx_http_vstream_store_subscriber_ready(ngx_uint_t connection)
 
 
 static void
-ngx_http_vstream_store_subscribed(ngx_str_t *id)
+ngx_http_vstream_store_subscribed(ngx_str_t *id, vstream_rendition_t rendition)
 {
     ngx_http_vstream_camera_t *camera;
 
-    camera = ngx_http_vstream_store_find(id);
+    camera = ngx_http_vstream_store_find(id, rendition);
 
     if (camera && camera->subscribed) {
         camera->confirmed = 1;
@@ -623,11 +703,8 @@ ngx_http_vstream_store_look_after(ngx_http_vstream_camera_t *camera)
             return;
         }
 
-        if (idle >= NGX_HTTP_VSTREAM_STORE_LINGER && camera->subscribed) {
-            (void) ngx_http_vstream_redis_unsubscribe(camera->connection,
-                                                      &camera->node.str);
-            camera->subscribed = 0;
-            camera->confirmed = 0;
+        if (idle >= NGX_HTTP_VSTREAM_STORE_LINGER) {
+            ngx_http_vstream_store_unsubscribe(camera);
         }
 
         return;

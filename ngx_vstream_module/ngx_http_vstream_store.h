@@ -16,6 +16,9 @@
 /* A request waits at most this long for the store's first answer. */
 #define NGX_HTTP_VSTREAM_STORE_TIMEOUT 250
 
+/* Id, colon and rendition. */
+#define NGX_HTTP_VSTREAM_STORE_KEY_MAX (VSTREAM_CAMERA_ID_MAX + 8)
+
 /* Viewers get the last picture again after this long without a new one. */
 #define NGX_HTTP_VSTREAM_REPEAT 2000
 
@@ -24,6 +27,7 @@ typedef enum {
     NGX_HTTP_VSTREAM_PART,    /* camera->part is a new one */
     NGX_HTTP_VSTREAM_KNOWN,   /* the camera exists; it may have a part */
     NGX_HTTP_VSTREAM_UNKNOWN, /* there is no such camera, or no longer */
+    NGX_HTTP_VSTREAM_LACKED,  /* it has no such rendition, or no longer */
     NGX_HTTP_VSTREAM_LOST,    /* storage went away before it could answer */
 } ngx_http_vstream_event_t;
 
@@ -32,9 +36,14 @@ typedef struct ngx_http_vstream_watch_s ngx_http_vstream_watch_t;
 typedef void (*ngx_http_vstream_watch_pt)(ngx_http_vstream_watch_t *watch,
                                           ngx_http_vstream_event_t  event);
 
-/* A camera that somebody in this nginx worker watches, or did a moment ago. */
+/*
+ * A rendition of a camera that somebody in this nginx worker watches, or did a
+ * moment ago.
+ */
 typedef struct {
-    ngx_str_node_t            node; /* node.str is the id */
+    ngx_str_node_t            node; /* by id and rendition */
+    ngx_str_t                 name; /* the camera's id */
+    vstream_rendition_t       rendition;
     ngx_queue_t               queue;
     ngx_queue_t               watches;
     ngx_queue_t              *cursor; /* next watch of the pass under way */
@@ -55,7 +64,7 @@ typedef struct {
     unsigned                  confirmed : 1;  /* and granted */
     unsigned                  missing : 1;    /* at the last lookup */
     unsigned                  refusing : 1;
-    u_char                    id[VSTREAM_CAMERA_ID_MAX];
+    u_char                    key[NGX_HTTP_VSTREAM_STORE_KEY_MAX];
 } ngx_http_vstream_camera_t;
 
 struct ngx_http_vstream_watch_s {
@@ -89,11 +98,14 @@ ngx_uint_t ngx_http_vstream_store_is_starting(void);
  * it only the first answer comes.  `id` has passed vstream_camera_id_check().
  *
  * NGX_OK: the camera is known and live already; watch->camera->part is its
- * newest picture or NULL.  NGX_AGAIN: the handler will be called with KNOWN,
- * UNKNOWN or LOST.  NGX_DECLINED: storage is away now.  NGX_ERROR: no memory.
+ * newest picture or NULL, the first one being the still, of whichever
+ * rendition.  NGX_AGAIN: the handler will be called with KNOWN, UNKNOWN,
+ * LACKED or LOST.  NGX_DECLINED: storage is away now.  NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_vstream_store_watch(ngx_http_vstream_watch_t *watch,
-                                       ngx_str_t *id, ngx_uint_t live);
+                                       ngx_str_t                *id,
+                                       vstream_rendition_t       rendition,
+                                       ngx_uint_t                live);
 
 /* Asks for every frame from now on. */
 void ngx_http_vstream_store_make_live(ngx_http_vstream_watch_t *watch);
@@ -104,13 +116,14 @@ void ngx_http_vstream_store_unwatch(ngx_http_vstream_watch_t *watch);
 
 /*
  * One camera as status shows it.  Values are the text of the status hash, or
- * empty; `name` and `origin` come from its declaration.
+ * empty; `name`, `origin` and `has_small` come from its declaration.
  */
 typedef struct {
     ngx_str_t  id;
     ngx_str_t  name;
     ngx_str_t  origin;
-    ngx_str_t *values; /* by index of ngx_http_vstream_status_fields */
+    ngx_str_t *values;        /* by index of ngx_http_vstream_status_fields */
+    unsigned   has_small : 1; /* the rendition */
 } ngx_http_vstream_row_t;
 
 typedef enum {
@@ -148,6 +161,8 @@ enum {
     NGX_HTTP_VSTREAM_FIELD_KAFKA_DROPPED,
     NGX_HTTP_VSTREAM_FIELD_DIALS,
     NGX_HTTP_VSTREAM_FIELD_RESTARTS,
+    NGX_HTTP_VSTREAM_FIELD_SUBSTREAM,
+    NGX_HTTP_VSTREAM_FIELD_SUBSTREAM_DETAIL,
     NGX_HTTP_VSTREAM_FIELDS
 };
 

@@ -34,9 +34,11 @@ typedef struct {
     ngx_uint_t                 counter; /* of the camera, while counted */
     int64_t                    due_us;  /* when fps= lets the next one go */
     ngx_str_t                  id;
+    vstream_rendition_t        rendition; /* that is shown */
     ngx_msec_t                 unknown_since;
     unsigned                   opened : 1;  /* the store has answered */
     unsigned                   unknown : 1; /* there is no such camera */
+    unsigned                   lacked : 1;  /* nor this rendition of it */
     unsigned                   counted : 1;
 } ngx_http_vstream_lane_t;
 
@@ -53,6 +55,8 @@ struct ngx_http_vstream_viewer_s {
     ngx_http_vstream_loc_conf_t    *conf;
     ngx_http_vstream_ctx_t         *ctx;
     ngx_http_vstream_viewer_state_t state;
+    vstream_rendition_t             rendition; /* that was asked for */
+    ngx_http_vstream_lack_t         lack;
     ngx_event_t                     timer;
     ngx_http_vstream_part_t        *part;   /* in flight */
     ngx_uint_t                      camera; /* its counter */
@@ -75,6 +79,9 @@ static ngx_int_t ngx_http_vstream_viewer_open(
     ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_detach(ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_lane_close(ngx_http_vstream_lane_t *lane);
+static ngx_int_t  ngx_http_vstream_lane_open(ngx_http_vstream_lane_t *lane,
+                                             vstream_rendition_t      rendition);
+static void ngx_http_vstream_lane_known(ngx_http_vstream_lane_t *lane);
 static ngx_uint_t ngx_http_vstream_viewer_has_closed(
     ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_watch_handler(
@@ -190,7 +197,7 @@ ngx_http_vstream_viewer_rate(ngx_http_vstream_viewer_t *viewer)
 
 ngx_int_t
 ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
-                              ngx_uint_t nids)
+                              ngx_uint_t nids, ngx_http_vstream_lack_t lack)
 {
     ngx_int_t                  rc;
     ngx_uint_t                 i;
@@ -213,6 +220,7 @@ ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
     viewer->ctx->viewer = viewer;
     viewer->advance = ngx_http_vstream_viewer_wants_advance(r);
     viewer->nlanes = nids;
+    viewer->lack = lack;
 
     for (i = 0; i < nids; i++) {
         viewer->lanes[i].viewer = viewer;
@@ -224,6 +232,12 @@ ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
         return ngx_http_vstream_problem(
             r, NGX_HTTP_BAD_REQUEST,
             "fps is a number from 0.01 to 1000, as in ?fps=5.");
+    }
+
+    if (ngx_http_vstream_request_rendition(r, &viewer->rendition) == NGX_ERROR)
+    {
+        return ngx_http_vstream_problem(r, NGX_HTTP_BAD_REQUEST,
+                                        NGX_HTTP_VSTREAM_RENDITION_PROBLEM);
     }
 
     viewer->timer.handler = ngx_http_vstream_viewer_timer_handler;
@@ -260,29 +274,36 @@ ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
 static ngx_int_t
 ngx_http_vstream_viewer_open(ngx_http_vstream_viewer_t *viewer)
 {
-    ngx_int_t                rc;
-    ngx_uint_t               i;
-    ngx_http_request_t      *r;
-    ngx_http_vstream_lane_t *lane;
-
-    r = viewer->request;
+    ngx_int_t  rc;
+    ngx_uint_t i;
 
     for (i = 0; i < viewer->nlanes; i++) {
-        lane = &viewer->lanes[i];
-
-        rc = ngx_http_vstream_store_watch(&lane->watch, &lane->id,
-                                          !r->header_only);
+        rc = ngx_http_vstream_lane_open(&viewer->lanes[i], viewer->rendition);
 
         if (rc == NGX_ERROR
             || (rc == NGX_DECLINED && viewer->conf->placeholder == NULL))
         {
             return rc;
         }
-
-        lane->opened = rc != NGX_AGAIN;
     }
 
     return NGX_OK;
+}
+
+
+/* As ngx_http_vstream_store_watch(). */
+static ngx_int_t
+ngx_http_vstream_lane_open(ngx_http_vstream_lane_t *lane,
+                           vstream_rendition_t      rendition)
+{
+    ngx_int_t rc;
+
+    lane->rendition = rendition;
+    rc = ngx_http_vstream_store_watch(&lane->watch, &lane->id, rendition,
+                                      !lane->viewer->request->header_only);
+    lane->opened = rc != NGX_AGAIN;
+
+    return rc;
 }
 
 
@@ -724,7 +745,9 @@ ngx_http_vstream_viewer_proceed(ngx_http_vstream_viewer_t *viewer)
 
     if (unknown == viewer->nlanes) {
         ngx_http_vstream_viewer_refuse(viewer, NGX_HTTP_NOT_FOUND,
-                                       "There is no such camera.");
+                                       viewer->lanes[0].lacked
+                                           ? NGX_HTTP_VSTREAM_RENDITION_LACKED
+                                           : "There is no such camera.");
         return;
     }
 
@@ -830,6 +853,33 @@ ngx_http_vstream_lane_unknown(ngx_http_vstream_lane_t *lane, ngx_uint_t first)
 }
 
 
+/*
+ * The camera has not, or no longer, the rendition.  NGX_OK: it is shown as
+ * main; NGX_AGAIN: it will be, when the store has answered; NGX_DECLINED: the
+ * lane is closed.
+ */
+static ngx_int_t
+ngx_http_vstream_lane_lacked(ngx_http_vstream_lane_t *lane, ngx_uint_t first)
+{
+    ngx_int_t rc;
+
+    if (lane->viewer->lack == NGX_HTTP_VSTREAM_LACK_REFUSED) {
+        lane->lacked = 1;
+        ngx_http_vstream_lane_unknown(lane, first);
+        return NGX_DECLINED;
+    }
+
+    ngx_http_vstream_lane_close(lane);
+    rc = ngx_http_vstream_lane_open(lane, VSTREAM_RENDITION_MAIN);
+
+    if (rc == NGX_OK) {
+        ngx_http_vstream_lane_known(lane);
+    }
+
+    return rc == NGX_OK || rc == NGX_AGAIN ? rc : NGX_DECLINED;
+}
+
+
 /* The camera is there; it may have as many viewers as it may have. */
 static void
 ngx_http_vstream_lane_known(ngx_http_vstream_lane_t *lane)
@@ -878,6 +928,13 @@ ngx_http_vstream_viewer_watch_handler(ngx_http_vstream_watch_t *watch,
 
     case NGX_HTTP_VSTREAM_UNKNOWN:
         ngx_http_vstream_lane_unknown(lane, first);
+        break;
+
+    case NGX_HTTP_VSTREAM_LACKED:
+        if (ngx_http_vstream_lane_lacked(lane, first) == NGX_AGAIN) {
+            return;
+        }
+
         break;
 
     case NGX_HTTP_VSTREAM_PART:
@@ -1019,13 +1076,12 @@ ngx_http_vstream_viewer_reopen(ngx_http_vstream_viewer_t *viewer)
             continue;
         }
 
-        lane->opened = 0;
-
-        if (ngx_http_vstream_store_watch(&lane->watch, &lane->id, 1) == NGX_OK)
-        {
-            lane->opened = 1;
+        if (ngx_http_vstream_lane_open(lane, viewer->rendition) == NGX_OK) {
             ngx_http_vstream_lane_known(lane);
+            continue;
         }
+
+        lane->opened = 0;
     }
 
     ngx_http_vstream_viewer_send(viewer);

@@ -107,5 +107,6 @@ ngx_http_vstream_wall_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    return ngx_http_vstream_viewer_start(r, ids, (ngx_uint_t) n);
+    return ngx_http_vstream_viewer_start(r, ids, (ngx_uint_t) n,
+                                         NGX_HTTP_VSTREAM_LACK_MAIN);
 }

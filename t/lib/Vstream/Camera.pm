@@ -59,8 +59,8 @@ sub line ($self, $age_ms = 0) {
         $self->{height}) . "\n";
 }
 
-# Pushes the next frame.  Options: jpeg, age_ms, line.  Returns how many nginx
-# workers have got it.
+# Pushes the next frame.  Options: jpeg, age_ms, line, rendition.  Returns how
+# many nginx workers have got it.
 sub push_frame ($self, %options) {
     $self->{seq}++;
 
@@ -68,11 +68,18 @@ sub push_frame ($self, %options) {
 
     $self->{jpeg} = $jpeg;
 
-    return $self->{client}->command('SPUBLISH', $self->key('frame'),
+    return $self->{client}->command('SPUBLISH',
+        $self->channel($options{rendition}),
         ($options{line} // $self->line($options{age_ms} // 0)) . $jpeg);
 }
 
-# Adds the next frame as a still.  Options: jpeg, age_ms.
+# Where frames of a rendition are pushed; main, if it is not given.
+sub channel ($self, $rendition = undef) {
+    return $self->key(join ':', 'frame',
+        grep { defined && $_ ne 'main' } $rendition);
+}
+
+# Adds the next frame as a still.  Options: jpeg, age_ms, rendition.
 sub add_still ($self, %options) {
     $self->{seq}++;
 
@@ -82,7 +89,9 @@ sub add_still ($self, %options) {
     $self->{client}->command('XADD', $self->key('still'), 'MAXLEN', 2,
         $self->frame_id, 't',
         int(time() * 1e6) - 1000 * ($options{age_ms} // 0),
-        'w', $self->{width}, 'h', $self->{height}, 'jpeg', $jpeg);
+        'w', $self->{width}, 'h', $self->{height},
+        (map { (rendition => $_) } grep { defined } $options{rendition}),
+        'jpeg', $jpeg);
 
     return $self;
 }
@@ -104,9 +113,9 @@ sub set_status ($self, %fields) {
     return $self;
 }
 
-# nginx workers that are subscribed.
-sub watchers ($self) {
-    return $self->{redis}->subscribers($self->key('frame'));
+# nginx workers that are subscribed to a rendition.
+sub watchers ($self, $rendition = undef) {
+    return $self->{redis}->subscribers($self->channel($rendition));
 }
 
 1;

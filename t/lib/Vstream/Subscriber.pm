@@ -1,5 +1,6 @@
 # A subscriber of one camera's frames, as an nginx worker is one: it takes
-# what is pushed and sees to it that each frame is what it should be.
+# what is pushed and sees to it that each frame is what it should be.  The
+# rendition is main, if it is not given.
 
 package Vstream::Subscriber;
 
@@ -10,9 +11,10 @@ use IO::Select;
 use Time::HiRes qw(time);
 
 
-sub new ($class, $redis, $id) {
+sub new ($class, $redis, $id, $rendition = 'main') {
     my $client = $redis->connect;
-    my $channel = "vs:{$id}:frame";
+    my $channel = "vs:{$id}:frame"
+        . ($rendition eq 'main' ? '' : ":$rendition");
 
     $client->command('SSUBSCRIBE', $channel);
 
