@@ -81,7 +81,7 @@ static void ngx_http_vstream_viewer_detach(ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_lane_close(ngx_http_vstream_lane_t *lane);
 static ngx_int_t  ngx_http_vstream_lane_open(ngx_http_vstream_lane_t *lane,
                                              vstream_rendition_t      rendition);
-static void ngx_http_vstream_lane_known(ngx_http_vstream_lane_t *lane);
+static void       ngx_http_vstream_lane_known(ngx_http_vstream_lane_t *lane);
 static ngx_uint_t ngx_http_vstream_viewer_has_closed(
     ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_watch_handler(

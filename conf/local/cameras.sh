@@ -5,11 +5,12 @@
 CAMERAS="pattern portraits cockatoo mjpeg street"
 
 
-# The picture file of camera $1; none for the pattern.
+# The picture files of camera $1 in $MEDIA; none for the pattern.
 camera_media() {
     case $1 in
-        portraits | cockatoo | street) echo "$MEDIA/$1.mp4" ;;
-        mjpeg) echo "$MEDIA/tree.mjpeg" ;;
+        portraits | cockatoo) echo "$1.mp4" ;;
+        street) echo street.mp4 street_small.mp4 ;;
+        mjpeg) echo tree.mjpeg ;;
     esac
 }
 
@@ -18,8 +19,9 @@ camera_media() {
 camera_is_ready() {
     local media
 
-    media=$(camera_media "$1")
-    [ -z "$media" ] || [ -e "$media" ] || return 1
+    for media in $(camera_media "$1"); do
+        [ -e "$MEDIA/$media" ] || return 1
+    done
 
     case $1 in
         portraits | street) [ -x "$BUILD/rtsp_camera" ] ;;
@@ -53,7 +55,8 @@ camera_line() {
             echo "http://127.0.0.1:$PORT_MJPEG/video.mjpg name=Tree"
             ;;
         street)
-            echo "rtsp://\${STREET}@127.0.0.1:$PORT_STREET/street name=Street"
+            echo "rtsp://\${STREET}@127.0.0.1:$PORT_STREET/street name=Street" \
+                "substream=rtsp://\${STREET}@127.0.0.1:$PORT_STREET/small"
             ;;
     esac
 }
@@ -78,6 +81,8 @@ camera_password() {
 start_street() {
     process_start street "$BUILD/rtsp_camera" --port "$PORT_STREET" \
         --mount /street --file "$MEDIA/street.mp4" --user demo \
+        --password-file "$RUN_DIR/data/street.password" \
+        --mount /small --file "$MEDIA/street_small.mp4" --user demo \
         --password-file "$RUN_DIR/data/street.password"
 }
 

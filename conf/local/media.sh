@@ -4,7 +4,7 @@
 # runs of a checkout.
 
 # In this order: what is fetched soonest comes first.
-MEDIA_FILES="portraits.mp4 cockatoo.mp4 tree.mjpeg street.mp4"
+MEDIA_FILES="portraits.mp4 cockatoo.mp4 tree.mjpeg street.mp4 street_small.mp4"
 
 H264=(-c:v libx264 -preset veryfast -pix_fmt yuv420p -bf 0 -sc_threshold 0
     -maxrate 2500k -bufsize 2500k)
@@ -108,6 +108,13 @@ media_make_street() {
     media_fetch_opencv &&
         media_make street.mp4 -i "$MEDIA/from/vtest.avi" "${H264[@]}" \
             -crf 25 -g 10 -movflags +faststart
+}
+
+
+# What the same camera sends as its substream.
+media_make_street_small() {
+    media_make street_small.mp4 -i "$MEDIA/street.mp4" "${H264[@]}" \
+        -vf scale=384:288 -crf 27 -g 10 -movflags +faststart
 }
 
 

@@ -6,7 +6,7 @@
 import { Feed } from './feed.mjs';
 import { Picture } from './picture.mjs';
 import { setText } from './tile.mjs';
-import { ageText, pictureStatus } from './status.mjs';
+import { ageText, pictureStatus, substreamText } from './status.mjs';
 
 const REFRESH_MS = 250;
 const FPS_PHONE = 15;
@@ -16,7 +16,7 @@ const phone = matchMedia('(max-width: 40rem)');
 
 const GONE = {
     name: '', state: 'away', reason: '', codec: '', owner: '',
-    claimedTwice: '',
+    claimedTwice: '', substream: '', hasSmall: false,
     detail: 'There is no camera of this name, or no longer.',
     width: 0, height: 0, fps: 0, kbps: 0, viewers: 0,
 };
@@ -168,7 +168,8 @@ export class CameraView {
         const url = new URL(`live/${this.#id}/stream.mjpg`, document.baseURI);
 
         this.#parts.address.value = url.href;
-        this.#parts.snapshot.href = `live/${this.#id}/frame.jpg`;
+        this.#parts.snapshot.href =
+            `live/${this.#id}/frame.jpg?rendition=main`;
     }
 
     #nameFile() {
@@ -232,6 +233,7 @@ export class CameraView {
         this.#fact('codec', camera.codec);
         this.#fact('rate', rateText(camera));
         this.#fact('viewers', camera.viewers ? String(camera.viewers) : '');
+        this.#fact('substream', substreamText(camera));
         this.#fact('owner', camera.owner);
         this.#fact('claimed', camera.claimedTwice);
         this.#fact('id', this.#id);

@@ -33,6 +33,9 @@ function readCamera(entry) {
         codec: text(entry.codec),
         owner: text(entry.owner),
         claimedTwice: text(entry.claimed_twice),
+        substream: text(entry.substream),
+        hasSmall: Array.isArray(entry.renditions)
+            && entry.renditions.includes('small'),
         width: number(entry.width),
         height: number(entry.height),
         fps: number(entry.fps),

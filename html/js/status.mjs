@@ -58,6 +58,17 @@ export function reasonSentence(camera) {
 }
 
 
+/* How a camera's substream is; empty where it has none. */
+export function substreamText(camera) {
+    switch (camera.substream) {
+    case 'streaming': return 'Live';
+    case 'connecting': return 'Connecting';
+    default: return Object.hasOwn(REASONS, camera.substream)
+        ? REASONS[camera.substream] : camera.substream;
+    }
+}
+
+
 /* A camera that is called again after a failure is away until it answers. */
 function stateWords(camera) {
     if (camera.state === 'connecting' && camera.reason) {

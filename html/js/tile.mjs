@@ -41,6 +41,10 @@ export class Tile {
         return this.#picture;
     }
 
+    get hasSmall() {
+        return this.#camera.hasSmall;
+    }
+
     get link() {
         return this.#link;
     }

@@ -32,10 +32,13 @@ function wallFps(count) {
 }
 
 
-function wallUrl(ids) {
+/* Where `small` is asked for, cameras without it come as they are. */
+function wallUrl(ids, anySmall) {
     const cameras = ids.map(encodeURIComponent).join(',');
+    const rendition = anySmall ? '&rendition=small' : '';
 
-    return `live/wall.mjpg?cameras=${cameras}&fps=${wallFps(ids.length)}`;
+    return `live/wall.mjpg?cameras=${cameras}&fps=${wallFps(ids.length)}`
+        + rendition;
 }
 
 
@@ -193,7 +196,8 @@ export class Wall {
             return;
         }
 
-        const url = wallUrl(ids);
+        const url = wallUrl(ids,
+                            ids.some((id) => this.#tiles.get(id).hasSmall));
 
         if (url === this.#url) {
             return;

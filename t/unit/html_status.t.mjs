@@ -9,7 +9,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { readCameras } from '../../html/js/cameras.mjs';
-import { ageText, cameraKind, pictureStatus, reasonSentence, summaryText }
+import { ageText, cameraKind, pictureStatus, reasonSentence, substreamText,
+         summaryText }
     from '../../html/js/status.mjs';
 
 
@@ -42,6 +43,26 @@ test('every reason of the contract has a sentence', () => {
 
         assert.match(text, /^[A-Z].*\.$/, reason);
     }
+});
+
+
+test('a substream is told of where there is one', () => {
+    const of = (substream) => substreamText(camera({ substream }));
+
+    assert.equal(of(''), '');
+    assert.equal(of('streaming'), 'Live');
+    assert.equal(of('connecting'), 'Connecting');
+    assert.match(of('auth_failed'), /password/);
+    assert.equal(of('constructor'), 'constructor');
+
+    const [a, b, c] = readCameras({ cameras: [
+        { id: 'a', renditions: ['main', 'small'], substream: 'streaming' },
+        { id: 'b', renditions: ['main'] },
+        { id: 'c', renditions: 'small' }] });
+
+    assert.deepEqual([a.hasSmall, b.hasSmall, c.hasSmall],
+                     [true, false, false]);
+    assert.deepEqual([a.substream, b.substream], ['streaming', '']);
 });
 
 
