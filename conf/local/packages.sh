@@ -13,7 +13,7 @@ PACKAGES_CAMERAS="ffmpeg libgstrtspserver-1.0-dev
 
 PACKAGES_CHECKS="perl libio-socket-ssl-perl libcmocka-dev clang-format binutils
     curl openssl nghttp2-client prometheus chromium procps ca-certificates
-    kcat python3-pip python3-jsonschema"
+    kcat python3-pip python3-jsonschema libnginx-mod-rtmp"
 
 # Apache Kafka itself is no package: Maven fetches it, Java runs it.
 PACKAGES_KAFKA="ca-certificates"

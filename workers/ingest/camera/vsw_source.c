@@ -407,7 +407,7 @@ vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure)
     unsigned    i;
     AVStream   *video = NULL;
     const char *what =
-        source->scheme->format != NULL ? "the camera" : "the file";
+        strcmp(source->scheme->name, "file") == 0 ? "the file" : "the camera";
 
     for (i = 0; i < source->format->nb_streams; i++) {
         AVStream *stream = source->format->streams[i];

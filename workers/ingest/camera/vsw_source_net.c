@@ -17,29 +17,36 @@ typedef struct {
     const char *words;
     const char *reason;
     const char *text;
+    bool        says_all; /* the words themselves would add nothing */
 } vsw_net_meaning_t;
 
 static const vsw_net_meaning_t vsw_net_meanings[] = {
     { "Failed to resolve hostname", VSTREAM_REASON_DNS_FAILED,
       "the camera's host name does not resolve: check it, and the name "
-      "server" },
+      "server",
+      false },
     { "not on whitelist", VSTREAM_REASON_SOURCE_DENIED,
-      "the source leads to a protocol that is not allowed here" },
+      "the source leads to a protocol that is not allowed here", false },
     { "ertificate", VSTREAM_REASON_PROTOCOL_ERROR,
       "the camera's certificate is not trusted here: add the authority that "
-      "signed it to this host's, or to sources.ca_file of vstream-ingest" },
+      "signed it to this host's, or to sources.ca_file of vstream-ingest",
+      false },
     { "authfail", VSTREAM_REASON_AUTH_FAILED,
-      "the camera refused user and password" },
+      "the camera refused user and password", false },
     { "AccessManager.Reject", VSTREAM_REASON_AUTH_FAILED,
-      "the camera refused user and password" },
+      "the camera refused user and password", false },
     { "StreamNotFound", VSTREAM_REASON_NOT_FOUND,
       "the camera knows no stream of that name: check the path in its "
-      "source" },
+      "source",
+      false },
     { "No such stream", VSTREAM_REASON_NOT_FOUND,
       "the camera knows no stream of that name: check the path in its "
-      "source" },
+      "source",
+      false },
     { "Server error: ", VSTREAM_REASON_PROTOCOL_ERROR,
-      "the camera refused the stream: check the path in its source" },
+      "the camera refused the stream: check the path in its source", false },
+    { "Stream ends prematurely", VSTREAM_REASON_ENDED,
+      "the camera ended the stream", true },
 };
 
 #define VSW_NET_MEANINGS                                                       \
@@ -95,7 +102,8 @@ vsw_net_log_explain(vsw_failure_t *failure)
         for (m = vsw_net_meanings; m < vsw_net_meanings + VSW_NET_MEANINGS; m++)
         {
             if (strstr(line, m->words) != NULL) {
-                vsw_failure_set(failure, m->reason, "%s (%s)", m->text, line);
+                vsw_failure_set(failure, m->reason,
+                                m->says_all ? "%s" : "%s (%s)", m->text, line);
                 return;
             }
         }
