@@ -111,7 +111,7 @@ create(struct ev_loop *loop, char *broker, const char *const (*settings)[2],
 static void
 produce(vsw_kafka_t *kafka, unsigned count)
 {
-    char                value[] = "v";
+    static char         value[] = "v"; /* it is borrowed */
     rd_kafka_resp_err_t err;
 
     while (count-- > 0) {

@@ -65,10 +65,12 @@ the_newest_wins(void **state)
     /* In whatever order they are done. */
     put(slot, 6, 10, false);
     assert_true(vsw_kafka_slot_done(third));
-    assert_int_equal(vsw_kafka_slot_next(slot)->frame.seq, 6);
+    first = vsw_kafka_slot_next(slot);
+    assert_int_equal(first->frame.seq, 6);
     assert_int_equal(second->bytes[49], 2);
 
     assert_true(vsw_kafka_slot_done(second));
+    assert_true(vsw_kafka_slot_done(first));
     vsw_kafka_slot_close(slot);
 }
 

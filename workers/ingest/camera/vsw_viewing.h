@@ -3,8 +3,9 @@
  * somebody needs, encodes, and hands frames to the link.
  *
  * Detached (nobody watches), only keyframes are decoded, each by itself, for
- * stills and for Kafka.  Attached, every unit is: first those kept since the last keyframe,
- * of which only the newest picture is shown, then each as it comes.
+ * stills and for Kafka.  Attached, every unit is: first those kept since the
+ * last keyframe, of which only the newest picture is shown, then each as it
+ * comes.
  *
  * Where the ring goes on with another stream, decoding begins anew with its
  * parameters, and codec and size are told anew.
