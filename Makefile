@@ -69,7 +69,7 @@ $(MODULE): $(MODULE_SRC)
 	cp $(B)/nginx/ngx_vstream_module.so $@.new && mv $@.new $@  # one may run
 
 # Cameras for the demo and the tests; never sanitized, they are not ours to test.
-CAMERAS    := $(B)/rtsp_camera $(B)/http_camera
+CAMERAS    := $(B)/rtsp_camera $(B)/http_camera $(B)/fake_v4l2.so
 CAMERA_CC   = $(CC) -std=gnu11 $(WARN) -g -O2 -D_GNU_SOURCE -o $@ $<
 
 cameras: $(CAMERAS)
@@ -82,6 +82,10 @@ $(B)/rtsp_camera: t/cameras/rtsp_camera.c
 $(B)/http_camera: t/cameras/http_camera.c
 	@mkdir -p $(@D)
 	$(CAMERA_CC) -lmicrohttpd
+
+$(B)/fake_v4l2.so: t/cameras/fake_v4l2.c
+	@mkdir -p $(@D)
+	$(CAMERA_CC) -shared -fPIC
 
 .PHONY: cameras
 

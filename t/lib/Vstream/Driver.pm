@@ -57,6 +57,7 @@ sub start_drive ($url, %options) {
     push @command, '-n', $options{rate} if $options{rate};
 
     return __PACKAGE__->start(log => "$options{folder}/driver$n.log",
+        environment => $options{environment} // {},
         seconds => $options{seconds} // 3, frames => $frames,
         command => [ @command, $url,
             map { "$_=$fields{$_}" } sort keys %fields ]);

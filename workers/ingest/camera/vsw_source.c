@@ -92,6 +92,8 @@ static const vsw_scheme_t vsw_schemes[] = {
       false },
     { "file", vsw_source_file_open, vsw_source_file_read, vsw_source_file_close,
       NULL, "", vsw_file_options, false },
+    { "v4l2", vsw_source_v4l2_open, vsw_source_v4l2_read, vsw_source_v4l2_close,
+      NULL, NULL, NULL, false },
     { "test", vsw_source_test_open, vsw_source_test_read, vsw_source_test_close,
       NULL, NULL, NULL, false },
     { "kafka", vsw_source_kafka_open, vsw_source_kafka_read,

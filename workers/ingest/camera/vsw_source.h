@@ -202,6 +202,11 @@ int  vsw_source_file_read(vsw_source_t *source, AVPacket *packet,
                           vsw_failure_t *failure);
 void vsw_source_file_close(vsw_source_t *source);
 
+int  vsw_source_v4l2_open(vsw_source_t *source, vsw_failure_t *failure);
+int  vsw_source_v4l2_read(vsw_source_t *source, AVPacket *packet,
+                          vsw_failure_t *failure);
+void vsw_source_v4l2_close(vsw_source_t *source);
+
 int  vsw_source_test_open(vsw_source_t *source, vsw_failure_t *failure);
 int  vsw_source_test_read(vsw_source_t *source, AVPacket *packet,
                           vsw_failure_t *failure);
