@@ -139,6 +139,8 @@ kafka_section() {
 kafka:
   brokers:
     - '$KAFKA_ADDRESS'
+  topics:
+    create: true
 END
 }
 

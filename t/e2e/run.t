@@ -102,6 +102,21 @@ sub kafka_answers {
 }
 
 
+# Whether a frame of this camera comes, or has come.
+sub kafka_has {
+    my ($address, $camera) = @_;
+    my @options = ('-b', $address, '-t', 'vstream.frames.v1', '2> /dev/null');
+    my $end = time() + 60;
+
+    while (time() < $end) {
+        my $keys = `timeout 3 kcat -C -u -q -o beginning -f '%k ' @options`;
+        return 1 if $keys =~ /\b$camera\b/;
+    }
+
+    return 0;
+}
+
+
 my %env = (PORT => $port, RUN_DIR => "$dir/run", B => $ENV{B} || 'build');
 my $url = "http://127.0.0.1:$port/";
 my $run = run_start("$dir/run.log", %env);
@@ -123,6 +138,7 @@ ok(run_says("$dir/run.log", qr/^kafka is running at 127\.0\.0\.1:\d+$/m, 120),
 my ($kafka) = slurp("$dir/run.log") =~ /^kafka is running at (\S+)$/m;
 
 ok(kafka_answers($kafka), 'and there it is');
+ok(kafka_has($kafka, 'pattern'), 'with frames of a camera');
 like(slurp("$dir/run.log"),
     qr/^vstream is running.*^kafka is running/ms, 'after the first picture');
 like(`PORT=$port RUN_DIR=$dir/run $root/conf/local/run status`,

@@ -1,12 +1,14 @@
 #!/usr/bin/perl
 
 # The schemas of conf/schemas and the consumers beside them, in C, Python and
-# Java: all of them know what is wrong.
+# Java: what vstream-ingest sends is as the schemas say, the consumers read it,
+# and all of them know what is wrong.
 
 use v5.36;
 
 use FindBin;
 use JSON::PP ();
+use MIME::Base64 qw(decode_base64);
 use lib "$FindBin::Bin/../lib";
 
 use Vstream::Ingest;
@@ -79,27 +81,31 @@ subtest 'the schemas see what is wrong' => sub {
         'content-type' => 'image/png',
     );
 
-    is faults($schema, \%headers), '', 'nothing is wrong with this';
+    my @names = sort keys %good;
 
-    for my $name (sort keys %good) {
-        my %without = %good;
+    my $said = faults($schema, \%headers,
+        (map { my %less = %good; delete $less{$_}; \%less } @names),
+        (map { +{ %good, $_ => $bad{$_} } } @names));
+    my $line = 1;
 
-        delete $without{$name};
-        like faults($schema, \%without), qr/^1: .*'$name' is a required/,
-            "without $name";
-        like faults($schema, { %good, $name => $bad{$name} }),
-            qr/^1: \$\.\Q$name\E:|^1: \$\['?\Q$name\E/, "$name=$bad{$name}";
-    }
+    unlike $said, qr/^1:/m, 'nothing is wrong with this';
+    like $said, qr/^@{[ ++$line ]}: .*'$_' is a required/m, "without $_"
+        for @names;
+    like $said, qr/^@{[ ++$line ]}: \$\S*\Q$_\E\S*:/m, "$_=$bad{$_}"
+        for @names;
 
     my %value = (frame => '/9j/4AAQ', timestamp => '2026-12-01 11:06:29',
         camera_id => 'gate', frame_number => 7);
+    my @bad = ([ frame => 'aGVsbG8=' ], [ timestamp => 'now' ],
+        [ camera_id => '../x' ], [ frame_number => '7' ]);
 
-    $schema = 'vstream.frames.v1.value.json';
-    is faults($schema, \%value), '', 'nor with this value';
-    like faults($schema, { %value, @$_ }), qr/^1: \$\.$_->[0]:/,
-        "$_->[0]=$_->[1]"
-        for [ frame => 'aGVsbG8=' ], [ timestamp => 'now' ],
-            [ camera_id => '../x' ], [ frame_number => '7' ];
+    $said = faults('vstream.frames.v1.value.json', \%value,
+        map { +{ %value, @$_ } } @bad);
+    $line = 1;
+
+    unlike $said, qr/^1:/m, 'nor with this value';
+    like $said, qr/^@{[ ++$line ]}: \$\.$_->[0]:/m, "$_->[0]=$_->[1]"
+        for @bad;
 };
 
 my %consumers = consumers();
@@ -143,6 +149,78 @@ subtest 'the consumers see what is wrong' => sub {
             "gate 7 16x16 @{[ length $jpeg ]} $good{ce_time}\n",
             'and one that was right';
     }
+};
+
+my $redis = start_redis();
+my @cameras = qw(gate yard.2);
+
+# A replica that sends frames of all cameras at 5 a second.
+sub start_sender (@frames) {
+    my $ingest = start_ingest($redis, kafka => '{brokers: ["'
+        . $kafka->address . '"], frames: {' . join(', ', @frames) . '}}');
+
+    declare($redis, $_, 'test:?size=320x240&fps=10', kafka_fps => 5)
+        for @cameras;
+    return $ingest;
+}
+
+subtest 'frames of vstream-ingest' => sub {
+    my $topic = 'vstream.frames.v1';
+
+    $kafka->create_topic($topic, 3);
+    my %running = start_consumers($topic, 10, %consumers);
+    my $ingest = start_sender();
+
+    for my $language (sort keys %running) {
+        my $consumer = $running{$language};
+
+        is $consumer->wait_end($wait), 'exit 0',
+            "$language: nothing is wrong with them";
+
+        my @lines = slurp("$consumer->{said}.out") =~ /^(.*)\n/mg;
+        is scalar @lines, 10, 'as many as were wanted';
+        is_deeply [ grep { !/^(?:gate|yard\.2) \d+ 320x240 \d+ [\d-]+T\S+Z$/ }
+            @lines ], [], 'each with camera, seq, size and time';
+    }
+
+    $ingest->stop;
+    my @frames = $kafka->consume($topic);
+    my $schema = 'vstream.frames.v1.headers.json';
+    my $known = $json->decode(slurp("$schemas/$schema"))->{properties};
+
+    is faults($schema, map { $_->{headers} } @frames), '',
+        'their headers are as the schema says';
+    is_deeply [ grep { !$known->{$_} } map { keys %{ $_->{headers} } }
+        @frames ], [], 'and it knows all of them';
+    is_deeply { map { $_->{key} => 1 } @frames },
+        { map { $_ => 1 } @cameras }, 'the keys are the cameras';
+    is_deeply [ grep { $_->{value} !~ /^\xff\xd8.*\xff\xd9$/s } @frames ], [],
+        'the values are JPEGs';
+};
+
+subtest 'the JSON form' => sub {
+    my $topic = 'older';
+
+    $kafka->create_topic($topic, 1);
+    my $ingest = start_sender("topic: $topic", 'value: json');
+    my @frames = $kafka->consume($topic, count => 8);
+    my @values = map { $json->decode($_->{value}) } @frames;
+
+    is faults('vstream.frames.v1.headers.json', map { $_->{headers} } @frames),
+        '', 'the headers are as the schema says';
+    is faults('vstream.frames.v1.value.json', @values), '', 'so are the values';
+    is_deeply [ grep { decode_base64($_->{frame})
+        !~ /^\xff\xd8.*\xff\xd9$/s } @values ], [], 'they hold JPEGs';
+
+    for my $i (0 .. $#frames) {
+        my ($value, $headers) = ($values[$i], $frames[$i]{headers});
+        my ($seconds) = $headers->{ce_time} =~ /^(.*)\./;
+
+        is "$value->{camera_id} $value->{frame_number} $value->{timestamp}",
+            "$frames[$i]{key} $headers->{seq} @{[ $seconds =~ s/T/ /r ]}",
+            'and say the same as key and headers';
+    }
+    $ingest->stop;
 };
 
 finish();
