@@ -31,6 +31,9 @@ my @h264 = qw(-c:v libx264 -preset ultrafast -pix_fmt yuv420p -bf 0
 my %clips = (
     'gop1s.mp4' => [ qw(-f lavfi -i testsrc=size=320x240:rate=15:duration=20),
         @h264, qw(-g 15) ],
+    'small1s.mp4' => [
+        qw(-f lavfi -i testsrc=size=160x120:rate=10:duration=20), @h264,
+        qw(-g 10) ],
     'gop1s.mjpeg' => [ qw(-f lavfi -i testsrc=size=320x240:rate=10:duration=6
         -pix_fmt yuvj420p -c:v mjpeg -q:v 6) ],
     'sound.mp4' => [ qw(-f lavfi -i sine=frequency=440:duration=5 -c:a aac) ],
