@@ -232,6 +232,7 @@ vsw_source_rtsp_close(vsw_source_t *source)
     vsw_source_net_close(source);
 
     if (rtsp != NULL) {
+        vsw_rtp_tap_set(NULL); /* the thread may go on with another source */
         vsw_assembler_destroy(rtsp->assembler);
         free(rtsp);
     }
