@@ -229,6 +229,74 @@ test_sources_may_be_off(void **state)
 }
 
 
+/* What a replica says of the camera "a". */
+static void
+assert_kafka(vsw_ingest_config_t *config, const char *json, const char *wanted)
+{
+    vsw_configuration_t configuration;
+    vsw_desired_t      *desired = vsw_desired_create(unit_slice(json));
+    const char         *reason;
+    char                detail[VSW_CREDENTIAL_DETAIL];
+
+    assert_non_null(desired);
+    reason =
+        vsw_configuration_create(&configuration, "a", desired, config, detail);
+
+    if (wanted == NULL) {
+        assert_null(reason);
+    } else {
+        assert_string_equal(reason, wanted);
+    }
+
+    vsw_configuration_clear(&configuration);
+    vsw_desired_destroy(desired);
+}
+
+
+/* Kafka must be known; and no camera may live on its own pictures. */
+static void
+kafka_is_judged(void **state)
+{
+    static char          broker[] = "127.0.0.1:1";
+    static char         *brokers[] = { broker };
+    vsw_ingest_config_t *config;
+    char                 error[VSW_INGEST_ERROR_MAX];
+
+    (void) state;
+    config = vsw_ingest_config_load(NULL, error, sizeof(error));
+    assert_non_null(config);
+    assert_kafka(config, "{\"source\":\"kafka:t\"}",
+                 VSTREAM_REASON_SOURCE_DENIED);
+
+    config->kafka.client.brokers = brokers;
+    config->kafka.client.brokers_count = 1;
+    assert_kafka(config, "{\"source\":\"kafka:t\"}", NULL);
+    assert_kafka(config, "{\"source\":\"kafka:vstream.frames.v1\"}",
+                 VSTREAM_REASON_BAD_SOURCE);
+    assert_kafka(config, "{\"source\":\"kafka:vstream.frames.v1?camera=a\"}",
+                 VSTREAM_REASON_BAD_SOURCE);
+    assert_kafka(config, "{\"source\":\"kafka:vstream.frames.v1?camera=b\"}",
+                 NULL);
+    assert_kafka(config,
+                 "{\"source\":\"kafka:vstream.frames.v1?camera=a\","
+                 "\"kafka_fps\":\"0\"}",
+                 NULL);
+
+    *config->kafka.frames.topic_per_camera = true;
+    assert_kafka(config, "{\"source\":\"kafka:vstream.frames.v1\"}", NULL);
+    assert_kafka(config, "{\"source\":\"kafka:camera-a\"}",
+                 VSTREAM_REASON_BAD_SOURCE);
+    assert_kafka(config, "{\"source\":\"kafka:camera-b\"}", NULL);
+
+    *config->kafka.frames.send = false;
+    assert_kafka(config, "{\"source\":\"kafka:camera-a\"}", NULL);
+
+    config->kafka.client.brokers = NULL;
+    config->kafka.client.brokers_count = 0;
+    vsw_ingest_config_destroy(config);
+}
+
+
 int
 main(void)
 {
@@ -240,6 +308,7 @@ main(void)
         cmocka_unit_test(configuration_is_json),
         cmocka_unit_test(substream_is_filled_in),
         cmocka_unit_test(test_sources_may_be_off),
+        cmocka_unit_test(kafka_is_judged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

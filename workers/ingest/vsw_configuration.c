@@ -6,6 +6,7 @@
 
 #include "vsw_dial_policy.h"
 #include "vsw_link.h"
+#include "vstream_kafka.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,6 +33,9 @@ static void vsw_configuration_write(vstream_writer_t *w, const char *id,
 static const char *vsw_configuration_check(const vsw_ingest_config_t *config,
                                            const vstream_source_t    *source,
                                            char                      *detail);
+static bool        vsw_configuration_is_echo(const vsw_ingest_config_t *config,
+                                             const char                *id,
+                                             const vsw_desired_t       *desired);
 static bool vsw_configuration_may_listen(const vsw_config_sources_t *sources,
                                          const vstream_source_t     *source);
 static bool vsw_configuration_has_device(const vsw_config_sources_t *sources,
@@ -59,6 +63,13 @@ vsw_configuration_create(vsw_configuration_t *configuration, const char *id,
     if (desired->reason != NULL) {
         snprintf(detail, VSW_CREDENTIAL_DETAIL, "%s", desired->detail);
         return desired->reason;
+    }
+
+    if (vsw_configuration_is_echo(config, id, desired)) {
+        snprintf(detail, VSW_CREDENTIAL_DETAIL,
+                 "its pictures are sent to the topic that they come from: "
+                 "give it kafka_fps=0, or name another camera by ?camera=");
+        return VSTREAM_REASON_BAD_SOURCE;
     }
 
     reason = vsw_configuration_fill(config, desired->camera.source,
@@ -147,6 +158,41 @@ vsw_configuration_check(const vsw_ingest_config_t *config,
     }
 
     return NULL;
+}
+
+
+/* It would be fed with its own pictures, for ever. */
+static bool
+vsw_configuration_is_echo(const vsw_ingest_config_t *config, const char *id,
+                          const vsw_desired_t *desired)
+{
+    const vsw_config_kafka_frames_t *frames = &config->kafka.frames;
+    const vstream_source_t          *source = &desired->source;
+    vstream_writer_t                 w;
+    char                             topic[VSTREAM_KAFKA_TOPIC_MAX];
+
+    if (source->kind != VSTREAM_SOURCE_KAFKA
+        || !vsw_kafka_section_sends(&config->kafka)
+        || (desired->camera.kafka_fps_milli == 0
+            && !desired->camera.kafka_keyframe)
+        || (source->camera.length > 0
+            && (source->camera.length != strlen(id)
+                || memcmp(source->camera.data, id, source->camera.length)
+                       != 0)))
+    {
+        return false;
+    }
+
+    vstream_writer_init(&w, topic, sizeof(topic));
+
+    if (*frames->topic_per_camera) {
+        vstream_kafka_topic_write(&w, (vstream_slice_t) { id, strlen(id) });
+    } else {
+        vstream_writer_text(&w, frames->topic);
+    }
+
+    return w.length == source->path.length
+           && memcmp(topic, source->path.data, w.length) == 0;
 }
 
 

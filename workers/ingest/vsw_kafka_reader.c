@@ -219,6 +219,13 @@ vsw_kafka_reader_skip(vsw_kafka_reader_t *reader)
 }
 
 
+bool
+vsw_kafka_reader_is_skipping(const vsw_kafka_reader_t *reader)
+{
+    return reader->skips > reader->found.skipped;
+}
+
+
 const char *
 vsw_kafka_reader_reason(const vsw_kafka_reader_t *reader,
                         char detail[VSW_KAFKA_READER_DETAIL])
@@ -327,7 +334,7 @@ vsw_reader_message(vsw_kafka_reader_t       *reader,
         reader->partitions[i].seen++;
     }
 
-    if (reader->skips > reader->found.skipped) {
+    if (vsw_kafka_reader_is_skipping(reader)) {
         reader->counts.left_out++;
         return;
     }
@@ -470,7 +477,7 @@ vsw_reader_judge(vsw_kafka_reader_t *reader)
     bool     is_behind = false;
     uint32_t i;
 
-    if (reader->skips > reader->found.skipped) {
+    if (vsw_kafka_reader_is_skipping(reader)) {
         return;
     }
 

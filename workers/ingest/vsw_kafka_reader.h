@@ -10,6 +10,7 @@
 #ifndef VSW_KAFKA_READER_H
 #define VSW_KAFKA_READER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vsw_kafka.h"
@@ -53,6 +54,9 @@ void vsw_kafka_reader_tick(vsw_kafka_reader_t *reader, int64_t now_ms);
 
 /* What is on its way to us is old: go on with the newest. */
 void vsw_kafka_reader_skip(vsw_kafka_reader_t *reader);
+
+/* Until then, what comes is left out. */
+bool vsw_kafka_reader_is_skipping(const vsw_kafka_reader_t *reader);
 
 /*
  * Why nothing can be read now: one of VSTREAM_REASON_*, and what to do in

@@ -25,21 +25,20 @@ static vsw_kafka_topic_t *vsw_kafka_topic_get(vsw_kafka_sources_t *sources,
                                               vstream_slice_t      name,
                                               char error[VSW_KAFKA_ERROR_MAX]);
 static void               vsw_kafka_topic_sweep(vsw_kafka_topic_t *topic);
-static void vsw_kafka_topic_value(void *data, const vsw_kafka_record_t *record);
-static vstream_slice_t  vsw_kafka_topic_camera(const vsw_kafka_topic_t *topic,
-                                               vstream_slice_t          key,
-                                               vstream_slice_t          value);
-static vsw_kafka_tap_t *vsw_kafka_topic_tap(const vsw_kafka_topic_t *topic,
-                                            vstream_slice_t          camera);
-static bool             vsw_kafka_topic_has_ids(const vsw_kafka_topic_t *topic);
-static bool             vsw_kafka_tap_is(const vsw_kafka_tap_t *tap,
-                                         vstream_slice_t        camera);
-static void             vsw_kafka_tap_put(vsw_kafka_tap_t          *tap,
-                                          const vsw_kafka_record_t *record);
-static bool             vsw_kafka_tap_is_past(const vsw_kafka_tap_t    *tap,
-                                              const vsw_kafka_record_t *record);
-static void             vsw_kafka_sources_on_prepare(struct ev_loop *loop,
-                                                     ev_prepare *prepare, int events);
+static vstream_slice_t    vsw_kafka_topic_camera(const vsw_kafka_topic_t *topic,
+                                                 vstream_slice_t          key,
+                                                 vstream_slice_t          value);
+static vsw_kafka_tap_t   *vsw_kafka_topic_tap(const vsw_kafka_topic_t *topic,
+                                              vstream_slice_t          camera);
+static bool vsw_kafka_topic_has_ids(const vsw_kafka_topic_t *topic);
+static bool vsw_kafka_tap_is(const vsw_kafka_tap_t *tap,
+                             vstream_slice_t        camera);
+static void vsw_kafka_tap_put(vsw_kafka_tap_t          *tap,
+                              const vsw_kafka_record_t *record);
+static bool vsw_kafka_tap_is_past(const vsw_kafka_tap_t    *tap,
+                                  const vsw_kafka_record_t *record);
+static void vsw_kafka_sources_on_prepare(struct ev_loop *loop,
+                                         ev_prepare *prepare, int events);
 
 
 void
@@ -253,7 +252,7 @@ vsw_kafka_topic_sweep(vsw_kafka_topic_t *topic)
 }
 
 
-static void
+void
 vsw_kafka_topic_value(void *data, const vsw_kafka_record_t *record)
 {
     vsw_kafka_topic_t *topic = data;

@@ -104,6 +104,9 @@ int  vsw_kafka_tap_open(vsw_kafka_tap_t *tap, vsw_kafka_sources_t *sources,
                         void *data, char error[VSW_KAFKA_ERROR_MAX]);
 void vsw_kafka_tap_close(vsw_kafka_tap_t *tap); /* accepts one that is */
 
+/* A value has come; the reader's handler.  `data` is the topic. */
+void vsw_kafka_topic_value(void *data, const vsw_kafka_record_t *record);
+
 /* There may be room now. */
 void vsw_kafka_tap_flush(vsw_kafka_tap_t *tap);
 
