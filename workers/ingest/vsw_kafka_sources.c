@@ -110,8 +110,9 @@ vsw_kafka_tap_open(vsw_kafka_tap_t *tap, vsw_kafka_sources_t *sources,
         return -1;
     }
 
-    memcpy(tap->camera, source->camera.data, source->camera.length);
-    tap->camera[source->camera.length] = '\0';
+    snprintf(tap->camera, sizeof(tap->camera), "%.*s",
+             (int) source->camera.length,
+             source->camera.length > 0 ? source->camera.data : "");
     tap->send = send;
     tap->data = data;
     tap->heard_ms = vsw_clock_ms();
@@ -342,7 +343,8 @@ static bool
 vsw_kafka_tap_is(const vsw_kafka_tap_t *tap, vstream_slice_t camera)
 {
     return strlen(tap->camera) == camera.length
-           && memcmp(tap->camera, camera.data, camera.length) == 0;
+           && (camera.length == 0
+               || memcmp(tap->camera, camera.data, camera.length) == 0);
 }
 
 
