@@ -517,6 +517,7 @@ main(int argc, char **argv)
     if (d.values.gl_pathc > 0) {
         printf("%6d VALUES sent=%zu refused=%zu\n",
                (int) (driver_elapsed(&d) * 1000), d.sent, d.refused);
+        globfree(&d.values);
     }
 
     if (d.shows_memory) {
