@@ -39,6 +39,7 @@ struct vsw_kafka_s {
 
     vsw_kafka_state_t state;
     char              detail[VSW_KAFKA_ERROR_MAX];
+    int64_t           heard_ms;   /* when a broker answered last */
     bool              is_refusal; /* the last error was one of credentials */
     int64_t           lines_ms;   /* since when lines are counted */
     unsigned          lines;
@@ -173,6 +174,8 @@ vsw_kafka_queue(const vsw_kafka_t *kafka)
 void
 vsw_kafka_heard(vsw_kafka_t *kafka)
 {
+    kafka->heard_ms = vsw_clock_ms();
+
     if (kafka->state != VSW_KAFKA_UP) {
         kafka->detail[0] = '\0';
         vsw_kafka_enter(kafka, VSW_KAFKA_UP);
@@ -183,7 +186,10 @@ vsw_kafka_heard(vsw_kafka_t *kafka)
 void
 vsw_kafka_missed(vsw_kafka_t *kafka, const char *why)
 {
-    if (kafka->state == VSW_KAFKA_AWAY || kafka->state == VSW_KAFKA_REFUSED) {
+    if (kafka->state == VSW_KAFKA_AWAY || kafka->state == VSW_KAFKA_REFUSED
+        || (kafka->state == VSW_KAFKA_UP
+            && vsw_clock_ms() - kafka->heard_ms < VSW_KAFKA_HEARD_MS))
+    {
         return;
     }
 

@@ -21,6 +21,7 @@
 
 #define VSW_KAFKA_ERROR_MAX   512
 #define VSW_KAFKA_EVENTS_STEP 256  /* in one turn, so that others get theirs */
+#define VSW_KAFKA_HEARD_MS    2000 /* an answer this old proves nothing */
 #define VSW_KAFKA_PURGE_MS    200  /* for reports of what is given up */
 #define VSW_KAFKA_DESTROY_MS  1000 /* then it is left to the process's end */
 
@@ -85,7 +86,8 @@ rd_kafka_queue_t *vsw_kafka_queue(const vsw_kafka_t *kafka);
 
 /*
  * Whoever gets an answer of a broker's, good or bad, says so; and whoever
- * waited for one in vain.  `why` is for the log.
+ * waited for one in vain, which does not count where another has just got his.
+ * `why` is for the log.
  */
 void vsw_kafka_heard(vsw_kafka_t *kafka);
 void vsw_kafka_missed(vsw_kafka_t *kafka, const char *why);

@@ -26,6 +26,7 @@ static rd_kafka_AdminOptions_t *vsw_frame_topics_options(
     vsw_frame_topics_t *topics, rd_kafka_admin_op_t op);
 static void vsw_frame_topics_described(vsw_frame_topics_t *topics,
                                        rd_kafka_event_t   *event);
+static void vsw_frame_topics_believe(vsw_frame_topics_t *topics);
 static void vsw_frame_topics_answer(vsw_frame_topics_t              *topics,
                                     const rd_kafka_ConfigResource_t *resource);
 static void vsw_frame_topics_there(vsw_frame_topics_t *topics,
@@ -253,15 +254,26 @@ vsw_frame_topics_options(vsw_frame_topics_t *topics, rd_kafka_admin_op_t op)
 }
 
 
-/* An error of the whole is one of nobody answering. */
+/*
+ * An error of the whole is one of nobody answering; or the question itself is
+ * not understood, or not ours to ask.
+ */
 static void
 vsw_frame_topics_described(vsw_frame_topics_t *topics, rd_kafka_event_t *event)
 {
     const rd_kafka_ConfigResource_t **resources;
     const char                       *error;
+    rd_kafka_resp_err_t               code = rd_kafka_event_error(event);
     size_t                            count, i;
 
-    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE
+        || code > RD_KAFKA_RESP_ERR_NO_ERROR)
+    {
+        vsw_frame_topics_believe(topics);
+        return;
+    }
+
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         error = rd_kafka_event_error_string(event);
         vsw_log(VSW_LOG_DEBUG, "kafka does not tell of topics",
                 VSW_LOG_TEXT("error", error));
@@ -275,6 +287,22 @@ vsw_frame_topics_described(vsw_frame_topics_t *topics, rd_kafka_event_t *event)
 
     for (i = 0; i < count; i++) {
         vsw_frame_topics_answer(topics, resources[i]);
+    }
+}
+
+
+/* Nobody will tell us; what becomes of frames will. */
+static void
+vsw_frame_topics_believe(vsw_frame_topics_t *topics)
+{
+    vsw_frame_topic_t *topic;
+
+    vsw_kafka_heard(topics->kafka);
+
+    for (topic = topics->list; topic != NULL; topic = topic->next) {
+        if (topic->is_wanted) {
+            vsw_frame_topics_there(topics, topic);
+        }
     }
 }
 
