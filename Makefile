@@ -180,7 +180,7 @@ TESTS  = $(filter-out %/print_script,$(UNIT_BIN)) $(sort $(wildcard \
              t/unit/*.t t/unit/*.t.mjs t/lint/*.t t/http/*.t t/workers/*.t \
              t/e2e/*.t t/e2e/*.t.mjs))
 
-run stop status media kafka:
+run stop status media kafka redis6:
 	@$(LOCAL) $(patsubst run,start,$@)
 
 # All that `make run` and `make check` need of Debian.
@@ -191,7 +191,7 @@ packages:
 # stand still for a second.  The last lines are the verdict.
 PROVE = B=$(B) SANITIZE=$(SANITIZE) prove --statefile=$(B)/prove.state
 check: packages
-	@$(MAKE) --no-print-directory -j $$(nproc) test-programs media kafka
+	@$(MAKE) --no-print-directory -j $$(nproc) test-programs media kafka redis6
 	@rm -f $(B)/prove.state
 	@$(PROVE) --state=save $(TESTS) || { \
 	    echo "Once more, what failed:"; $(PROVE) --state=failed; }
@@ -206,7 +206,7 @@ check-asan: packages
 
 # The long forms of what check tries briefly, and the figures.
 soak: packages
-	@$(MAKE) --no-print-directory -j $$(nproc) test-programs media kafka
+	@$(MAKE) --no-print-directory -j $$(nproc) test-programs media kafka redis6
 	@VSTREAM_SOAK=1 B=$(B) SANITIZE=$(SANITIZE) prove t/http/*.t t/workers/*.t
 	@B=$(B) t/workers/gaps
 
@@ -251,13 +251,14 @@ help:
 	@echo 'make fuzz        fuzzes the parsers, MINUTES=10 each'
 	@echo 'make packages    installs what the above need of Debian'
 	@echo 'make kafka       fetches Apache Kafka, for the demo and the tests'
+	@echo 'make redis6      fetches a Redis that is too old, for the tests'
 	@echo 'make install     module, vstream-ingest, page, examples; DESTDIR='
 	@echo 'make clean       removes build/'
 
 clean:
 	rm -rf build
 
-.PHONY: run stop status media kafka packages check test-programs check-asan \
+.PHONY: run stop status media kafka redis6 packages check test-programs check-asan \
         check-bare soak install help clean
 
 SHELL := /bin/bash

@@ -828,13 +828,29 @@ ngx_http_vstream_redis_write_handler(ngx_event_t *wev)
 }
 
 
+static const char *
+ngx_http_vstream_redis_cut(ngx_connection_t *c)
+{
+    u_char      byte;
+    const char *said;
+
+    /* The alert of a Redis that hung up tells more than a failed write. */
+    if (c->ssl && c->error) {
+        (void) c->recv(c, &byte, 1);
+    }
+
+    said = c->ssl ? ngx_http_vstream_redis_tls_said() : NULL;
+
+    return said ? said : "connection was cut";
+}
+
+
 static void
 ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
 {
     size_t                    turn;
     ssize_t                   n;
     ngx_int_t                 rc;
-    const char               *said;
     ngx_connection_t         *c;
     ngx_http_vstream_redis_t *redis;
     static u_char             buffer[NGX_HTTP_VSTREAM_REDIS_READ];
@@ -851,7 +867,7 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
     }
 
     if (c->error) {
-        ngx_http_vstream_redis_lost(redis, "connection was cut", 0);
+        ngx_http_vstream_redis_lost(redis, ngx_http_vstream_redis_cut(c), 0);
         return;
     }
 
@@ -880,10 +896,9 @@ ngx_http_vstream_redis_read_handler(ngx_event_t *rev)
         }
 
         if (n <= 0) {
-            said = c->ssl ? ngx_http_vstream_redis_tls_said() : NULL;
             ngx_http_vstream_redis_events->drained();
-            ngx_http_vstream_redis_lost(redis,
-                                        said ? said : "connection was cut", 0);
+            ngx_http_vstream_redis_lost(redis, ngx_http_vstream_redis_cut(c),
+                                        0);
             return;
         }
 

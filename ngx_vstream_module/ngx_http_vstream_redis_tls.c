@@ -248,7 +248,11 @@ ngx_http_vstream_redis_tls_refusal(ngx_connection_t              *c,
     verified = SSL_get_verify_result(c->ssl->connection);
 
     if (verified != X509_V_OK) {
-        return X509_verify_cert_error_string(verified);
+        (void) ngx_snprintf((u_char *) ngx_http_vstream_redis_tls_text,
+                            sizeof(ngx_http_vstream_redis_tls_text),
+                            "its certificate: %s%Z",
+                            X509_verify_cert_error_string(verified));
+        return ngx_http_vstream_redis_tls_text;
     }
 
     if (!c->ssl->handshaked) {

@@ -36,9 +36,14 @@ sub publish ($class, $redis, %options) {
 
 # Between nginx and a Redis, on a port of its own; see t/clients/redis_fault.
 sub spoil ($class, $redis, $port, @mode) {
+    return $class->spoil_port($redis, $redis->port, $port, @mode);
+}
+
+# The same in front of any port of a Redis: of that for TLS.
+sub spoil_port ($class, $redis, $upstream, $port, @mode) {
     my $self = $class->start(log => "$redis->{folder}/fault" . ++$count,
         command => [ "$top/t/clients/redis_fault", '--port', $port,
-            '--upstream', $redis->port, @mode ]);
+            '--upstream', $upstream, @mode ]);
 
     for (1 .. 200) {
         last if IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port");
