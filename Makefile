@@ -100,6 +100,21 @@ $(B)/t/clients/%: t/clients/%.c
 
 .PHONY: clients
 
+# Programs of `make bench`; one is our own room for frames, alone.
+BENCH := $(B)/t/bench/kafka_bare $(B)/t/bench/kafka_frames \
+         $(B)/t/bench/mjpeg_age
+
+$(B)/t/bench/kafka_frames: t/bench/kafka_frames.c t/bench/load.h \
+                           $(filter-out %/ingest/main.o,$(INGEST_OBJ)) \
+                           $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(CFLAGS) $(CPPFLAGS) $(PKGFLAGS) -o $@ \
+	    $(filter %.c %.o,$^) -rdynamic $(LIBS)
+
+$(B)/t/bench/%: t/bench/%.c t/bench/load.h
+	@mkdir -p $(@D)
+	$(CAMERA_CC) -lrdkafka -lm
+
 # Unit tests, lint, fuzzing.  `make unit B=build/asan SANITIZE=1` is the same
 # under AddressSanitizer and UndefinedBehaviorSanitizer.
 UNIT_BIN   := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*.c)))
@@ -210,6 +225,12 @@ soak: packages
 	@VSTREAM_SOAK=1 B=$(B) SANITIZE=$(SANITIZE) prove t/http/*.t t/workers/*.t
 	@B=$(B) t/workers/gaps
 
+# What it costs, as ratios to programs that run in the same minute; what comes
+# of it is in build/bench.
+bench bench-quick: packages
+	@$(MAKE) --no-print-directory -j $$(nproc) all cameras kafka $(BENCH)
+	@B=$(B) t/bench/run $(if $(filter bench-quick,$@),--quick)
+
 # A machine as a stranger has it, in a folder; as root.
 check-bare:
 	@t/bare/machine create build/bare
@@ -245,6 +266,8 @@ help:
 	@echo 'make check-asan  the same under AddressSanitizer and UBSan'
 	@echo 'make check-bare  the same on a fresh Debian in build/bare (root)'
 	@echo 'make soak        the long forms of its tests, and the figures'
+	@echo 'make bench       what it costs, compared; in build/bench'
+	@echo 'make bench-quick the same in three minutes, with more noise'
 	@echo 'make unit        unit tests alone'
 	@echo 'make lint        style, layers and documentation'
 	@echo 'make format      writes the typography of .clang-format'
@@ -258,8 +281,8 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: run stop status media kafka redis6 packages check test-programs check-asan \
-        check-bare soak install help clean
+.PHONY: run stop status media kafka redis6 packages check test-programs \
+        check-asan check-bare soak bench bench-quick install help clean
 
 SHELL := /bin/bash
 

@@ -36,6 +36,8 @@ my %clips = (
         qw(-g 10) ],
     'gop1s.mjpeg' => [ qw(-f lavfi -i testsrc=size=320x240:rate=10:duration=6
         -pix_fmt yuvj420p -c:v mjpeg -q:v 6) ],
+    'hd.mjpeg' => [ qw(-f lavfi -i testsrc2=size=1280x720:rate=30:duration=4
+        -pix_fmt yuvj420p -c:v mjpeg -q:v 4) ],
     'sound.mp4' => [ qw(-f lavfi -i sine=frequency=440:duration=5 -c:a aac) ],
 );
 
