@@ -188,8 +188,7 @@ vsw_redis_tls_context(const vsw_redis_tls_options_t *options,
     SSL_CTX_set_options(context,
                         SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE
-                                  | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
-                                  | SSL_MODE_RELEASE_BUFFERS);
+                                  | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_verify_depth(context, VSW_REDIS_TLS_DEPTH);
     SSL_CTX_set_default_passwd_cb(context, vsw_redis_tls_no_passphrase);
