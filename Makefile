@@ -1,7 +1,7 @@
 # vstream: `make run` and `make check` are the two commands to know.
 # `make help` lists the others.
 
-VERSION := 0.1.0
+VERSION := 0.2.0
 
 SANITIZE ?=
 B        ?= build$(if $(SANITIZE),/asan,)
