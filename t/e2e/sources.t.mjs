@@ -24,8 +24,7 @@ let browser;
 
 before(async () => {
     lines = await cameras.start();
-    stack = await Stack.start(16560, lines,
-                              { listen: cameras.listen, kafka: cameras.kafka });
+    stack = await Stack.start(16560, lines, cameras);
     browser = await startBrowser();
 });
 

@@ -11,6 +11,7 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 
 import { ROOT } from './browser.mjs';
 
@@ -53,10 +54,11 @@ export class Cameras {
     #first;
     #ended = false;
     #children = new Map();
-    #pages;
+    #servers = [];
 
     constructor(first) {
         this.#first = first;
+        this.caFile = join(this.#dir, 'camera.crt');
         this.kafka = `127.0.0.1:${this.#port(8)}`;
         this.listen = [`127.0.0.1:${this.#port(6)}`];
     }
@@ -64,6 +66,7 @@ export class Cameras {
     /* Their lines, once all of them send. */
     async start() {
         this.#rtsp();
+        this.#rtsps();
         this.#mjpeg();
         await this.#rtmp();
         this.#flv();
@@ -77,8 +80,7 @@ export class Cameras {
 
     async stop() {
         this.#ended = true;
-        this.#pages?.close();
-        this.#pages?.closeAllConnections();
+        this.#servers.forEach((server) => server.close());
 
         for (const child of this.#children.values()) {
             child.kill('SIGTERM');
@@ -100,6 +102,7 @@ export class Cameras {
             `rtsp-tcp rtsp://${at(0)}/street "name=RTSP over TCP"`,
             `rtsp-udp rtsp://${at(0)}/street transport=udp`
             + ' "name=RTSP over UDP"',
+            `rtsps rtsps://${at(10)}/street "name=RTSP over TLS"`,
             `rtmp rtmp://${at(2)}/live/street name=RTMP`,
             `srt srt://${at(5)} name=SRT`,
             `http-flv http://${at(3)}/street.flv name=HTTP-FLV`,
@@ -140,6 +143,31 @@ export class Cameras {
         this.#run('rtsp', join(BUILD, 'rtsp_camera'),
                   ['--port', this.#port(0), '--mount', '/street', '--file',
                    STREET]);
+    }
+
+    /* The same camera behind TLS. */
+    #rtsps() {
+        const key = join(this.#dir, 'camera.key');
+
+        execFileSync('openssl', [
+            'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+            'ec_paramgen_curve:P-256', '-nodes', '-days', '1', '-subj',
+            '/CN=camera', '-addext', 'subjectAltName=IP:127.0.0.1',
+            '-keyout', key, '-out', this.caFile,
+        ], { stdio: 'ignore' });
+
+        const server = createTlsServer({
+            key: readFileSync(key), cert: readFileSync(this.caFile),
+        }, (socket) => {
+            const camera = connect(this.#port(0), '127.0.0.1');
+
+            socket.pipe(camera).pipe(socket);
+            socket.on('error', () => camera.destroy());
+            camera.on('error', () => socket.destroy());
+        });
+
+        server.listen(this.#port(10), '127.0.0.1');
+        this.#servers.push(server);
     }
 
     #mjpeg() {
@@ -198,7 +226,7 @@ export class Cameras {
                      '5', '-hls_flags', 'delete_segments',
                      join(dir, 'street.m3u8'));
 
-        this.#pages = createServer((request, response) => {
+        const server = createServer((request, response) => {
             const name = request.url.slice(1);
             const now = Math.floor(Date.now() / 500);
 
@@ -222,7 +250,8 @@ export class Cameras {
                 response.end();
             }
         });
-        this.#pages.listen(this.#port(7), '127.0.0.1');
+        server.listen(this.#port(7), '127.0.0.1');
+        this.#servers.push(server);
     }
 
     /* A picture goes out by kcat, four times a second. */

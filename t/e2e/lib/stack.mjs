@@ -51,8 +51,8 @@ export class Stack {
 
     /*
      * Serves at this port once the first camera has its first picture.
-     * Options: listen (addresses where cameras are waited for), kafka (its
-     * brokers).
+     * Options: listen (addresses where cameras are waited for), caFile (who
+     * signs their certificates), kafka (its brokers).
      */
     static async start(port, cameras, options = {}) {
         const stack = new Stack(port, options);
@@ -133,7 +133,7 @@ export class Stack {
 
     #configure() {
         const dir = this.#dir;
-        const { kafka, listen = [] } = this.#options;
+        const { kafka, listen, caFile } = this.#options;
         const words = {
             ROOT, RUN_DIR: dir, PORT: this.#port,
             CONF: join(ROOT, 'conf'), HTML: join(ROOT, 'html'),
@@ -164,16 +164,21 @@ export class Stack {
                 /@([A-Z0-9_]+)@/g, (whole, word) => words[word] ?? whole));
         }
 
-        if (listen.length > 0) {
-            const file = join(dir, 'ingest.yaml');
-
-            writeFileSync(file, readFileSync(file, 'utf8').replace(
-                /^sources:\n/m,
-                (line) => `${line}  listen: ${JSON.stringify(listen)}\n`));
-        }
-
+        this.#allowSources(join(dir, 'ingest.yaml'), {
+            listen, ca_file: caFile,
+        });
         writeFileSync(join(dir, 'local.conf'),
                       `listen 127.0.0.1:${this.#port};\n`);
+    }
+
+    /* What ingest's template does not say of sources. */
+    #allowSources(file, values) {
+        const lines = Object.entries(values)
+            .filter(([, value]) => value !== undefined)
+            .map(([key, value]) => `  ${key}: ${JSON.stringify(value)}\n`);
+
+        writeFileSync(file, readFileSync(file, 'utf8').replace(
+            /^sources:\n/m, (line) => line + lines.join('')));
     }
 
     /* Of a user of Redis: a file of its own; returns what users.acl holds. */
