@@ -59,7 +59,12 @@ sub comes_back ($ingest) {
     return time() - $began;
 }
 
-# What somebody who watches saw: how many a second, the 99th of a hundred
+# Somebody watches for so long; what he is late for is not Kafka's doing.
+sub watch ($seconds) {
+    return Vstream::Subscriber->new($redis, 'c1')->frames($seconds);
+}
+
+# What he saw: how many a second, the 99th of a hundred
 # ages, and the longest gap.
 sub seen (@frames) {
     my @ages = sort { $a <=> $b } map { $_->{came} - $_->{t} } @frames;
@@ -84,6 +89,13 @@ sub result (%line) {
         form => $ENV{VSTREAM_SOAK} ? 'long' : 'short', %line });
 }
 
+# Seconds of processor that the supervisor has used, with Kafka's threads.
+sub processor ($ingest) {
+    open my $file, '<', '/proc/' . $ingest->pid . '/stat' or return 0;
+    my @fields = split ' ', <$file> =~ s/.*\) //r;
+    return ($fields[11] + $fields[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
 sub memory ($ingest) {
     open my $file, '<', '/proc/' . $ingest->pid . '/smaps_rollup' or return 0;
     local $/;
@@ -94,20 +106,18 @@ sub memory ($ingest) {
 subtest 'K1: Kafka goes away' => sub {
     my $ingest = start_ingest($redis,
         kafka => "{$brokers, topics: {create: true}}");
-    my $subscriber = Vstream::Subscriber->new($redis, 'c1');
-
     ok wait_for(sub { published($ingest) > 20 }, patience()), 'frames are taken';
-    $subscriber->drain;
-    my $healthy = seen($subscriber->frames(3));
+    my $healthy = seen(watch(3));
     my $rss = memory($ingest);
 
     is $kafka->stop, 'exit 0', 'it stops';
     ok wait_for(sub { counted($ingest, 'kafka_up') == 0 }, 20),
         'it is known to be away';
     my ($before, $published) = (dropped($ingest, 'away'), published($ingest));
-    $subscriber->drain;
-    my @frames = $subscriber->frames($away);
+    my $processor = processor($ingest);
+    my @frames = watch($away);
     my $live = seen(@frames);
+    $processor = processor($ingest) - $processor;
 
     unharmed($live, $healthy, 'stopped');
     cmp_ok dropped($ingest, 'away'), '>', $before, 'drops are counted';
@@ -115,6 +125,8 @@ subtest 'K1: Kafka goes away' => sub {
     is published($ingest), $published, 'none is taken';
     cmp_ok counted($ingest, 'kafka_frames_queued'), '<=', 2 * $cameras,
         'two of each camera are under way, no more';
+    cmp_ok $processor, '<', 0.06 * $away + 0.1,
+        'little is done for a Kafka that is not there';
     cmp_ok memory($ingest) - $rss, '<', 20000, 'memory does not grow';
     is camera_status($redis, 'c1')->{kafka}, 'away', 'status says so';
     isnt camera_status($redis, 'c1')->{kafka_detail}, '', 'and why';
@@ -126,13 +138,13 @@ subtest 'K1: Kafka goes away' => sub {
 
     result(row => 'K1', fault => 'stopped', away_s => $away,
         healthy => $healthy, live => $live, back_s => sprintf('%.1f', $back),
+        processor_s => 0 + sprintf('%.2f', $processor),
         frames_lost_live => 0 + lost(@frames),
         longest_call_us => longest($ingest));
 
     $before = dropped($ingest, 'timed_out') + dropped($ingest, 'away');
-    $subscriber->drain;
     $kafka->pause;
-    $live = seen($subscriber->frames(5));
+    $live = seen(watch(5));
     unharmed($live, $healthy, 'hanging');
     cmp_ok dropped($ingest, 'timed_out') + dropped($ingest, 'away'), '>',
         $before, 'drops are counted';
@@ -167,17 +179,13 @@ sub longest ($ingest) {
 subtest 'K3: a queue that is full' => sub {
     my $ingest = start_ingest($redis,
         kafka => "{$brokers, frames: {queue_messages: 1}}");
-    my $subscriber = Vstream::Subscriber->new($redis, 'c1');
-
     ok wait_for(sub { published($ingest) > 20 }, patience()),
         'one at a time still gets through';
-    $subscriber->drain;
-    my $healthy = seen($subscriber->frames(2));
+    my $healthy = seen(watch(2));
 
     $kafka->pause;
     my $before = dropped($ingest, 'queue_full');
-    $subscriber->drain;
-    my $live = seen($subscriber->frames(3));
+    my $live = seen(watch(3));
     unharmed($live, $healthy, 'full');
     cmp_ok dropped($ingest, 'queue_full') - $before, '>', 20,
         'frames are shed, and counted';

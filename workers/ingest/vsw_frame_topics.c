@@ -4,6 +4,11 @@
  * DESIGN  DescribeConfigs is the question: it creates nothing, many topics fit
  * into one, and it tells the largest message.  Who may not ask it is told so;
  * the topic is then taken to be there, and what Kafka says of frames decides.
+ *
+ * While a question waits for a broker that refuses connections, librdkafka
+ * 2.0.2 dials it without a pause.  So none is asked while Kafka is away and
+ * frames are under way, which find out by themselves that it is back; without
+ * any, questions are few and brief then.
  */
 
 #include "vsw_frame_topics.h"
@@ -24,6 +29,7 @@ static void vsw_frame_topics_describe(vsw_frame_topics_t         *topics,
                                       size_t                      count);
 static rd_kafka_AdminOptions_t *vsw_frame_topics_options(
     vsw_frame_topics_t *topics, rd_kafka_admin_op_t op);
+static bool vsw_frame_topics_is_away(const vsw_frame_topics_t *topics);
 static void vsw_frame_topics_described(vsw_frame_topics_t *topics,
                                        rd_kafka_event_t   *event);
 static void vsw_frame_topics_believe(vsw_frame_topics_t *topics);
@@ -135,7 +141,10 @@ vsw_frame_topics_tick(vsw_frame_topics_t *topics, int64_t now_ms)
 {
     vsw_frame_topic_t *topic;
 
-    if (topics->answers > 0) {
+    if (topics->answers > 0
+        || (vsw_frame_topics_is_away(topics)
+            && rd_kafka_outq_len(vsw_kafka_handle(topics->kafka)) > 0))
+    {
         return; /* one question at a time */
     }
 
@@ -215,7 +224,10 @@ vsw_frame_topics_ask(vsw_frame_topics_t *topics, int64_t now_ms)
             continue;
         }
 
-        topic->check_ms = now_ms + VSW_FRAME_TOPICS_RETRY_MS;
+        topic->check_ms =
+            now_ms
+            + (vsw_frame_topics_is_away(topics) ? VSW_FRAME_TOPICS_AWAY_MS
+                                                : VSW_FRAME_TOPICS_RETRY_MS);
         topic->asked_ms = now_ms;
         resources[count++] =
             rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic->name);
@@ -248,9 +260,21 @@ vsw_frame_topics_options(vsw_frame_topics_t *topics, rd_kafka_admin_op_t op)
     char error[VSW_KAFKA_ERROR_MAX];
 
     (void) rd_kafka_AdminOptions_set_request_timeout(
-        options, VSW_FRAME_TOPICS_WAIT_MS, error, sizeof(error));
+        options,
+        vsw_frame_topics_is_away(topics) ? VSW_FRAME_TOPICS_BRIEF_MS
+                                         : VSW_FRAME_TOPICS_WAIT_MS,
+        error, sizeof(error));
 
     return options;
+}
+
+
+static bool
+vsw_frame_topics_is_away(const vsw_frame_topics_t *topics)
+{
+    vsw_kafka_state_t state = vsw_kafka_state(topics->kafka);
+
+    return state == VSW_KAFKA_AWAY || state == VSW_KAFKA_REFUSED;
 }
 
 

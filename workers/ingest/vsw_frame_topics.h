@@ -19,6 +19,8 @@
 #define VSW_FRAME_TOPICS_CHECK_MS 5000 /* while all is well */
 #define VSW_FRAME_TOPICS_RETRY_MS 1000 /* while it is not */
 #define VSW_FRAME_TOPICS_WAIT_MS  2000 /* for an answer */
+#define VSW_FRAME_TOPICS_AWAY_MS  3000 /* while Kafka is away */
+#define VSW_FRAME_TOPICS_BRIEF_MS 500  /* for an answer, then */
 #define VSW_FRAME_TOPICS_STEP     100  /* topics in one question */
 
 /* A JPEG of the largest size, as base64 in JSON. */
