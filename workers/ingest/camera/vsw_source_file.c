@@ -217,6 +217,22 @@ vsw_file_is_headless(const vsw_source_t *source)
 }
 
 
+/*
+ * JPEGs one after the other: libavformat often takes them for a single one.
+ * NULL: it finds out what it is.
+ */
+static const AVInputFormat *
+vsw_file_format_guess(const vsw_file_t *file)
+{
+    uint8_t head[3];
+
+    return pread(file->fd, head, sizeof(head), 0) == sizeof(head)
+                   && memcmp(head, "\xff\xd8\xff", 3) == 0
+               ? av_find_input_format("mjpeg")
+               : NULL;
+}
+
+
 /* Opens the container at the start of the file. */
 static int
 vsw_file_format_open(vsw_source_t *source, vsw_failure_t *failure)
@@ -240,7 +256,8 @@ vsw_file_format_open(vsw_source_t *source, vsw_failure_t *failure)
     source->format->interrupt_callback.callback = vsw_source_is_interrupted;
     source->format->interrupt_callback.opaque = source;
 
-    rc = avformat_open_input(&source->format, NULL, NULL, &options);
+    rc = avformat_open_input(&source->format, NULL, vsw_file_format_guess(file),
+                             &options);
     av_dict_free(&options);
 
     if (rc < 0) {
