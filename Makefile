@@ -166,6 +166,21 @@ build/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(CORE_SRC)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -o $@ $< $(CORE_SRC)
 
+# Parsers of the camera process.
+FUZZ_CAMERA_SRC := $(addprefix workers/ingest/camera/,vsw_assembler.c \
+                       vsw_codec_sniff.c vsw_rtp_tap.c vsw_v4l2_mode.c)
+
+$(B)/t/fuzz/vsw_%: t/fuzz/vsw_%.c t/fuzz/replay.c t/fuzz/fuzz.h $(CAMERA_OBJ) \
+                   $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(TEST_CC) $(CPPFLAGS) $< t/fuzz/replay.c $(CAMERA_OBJ) $(CORE_OBJ) \
+	    -rdynamic $(CAMERA_PKGS) -lpthread -lm
+
+build/fuzz/vsw_%: t/fuzz/vsw_%.c t/fuzz/fuzz.h $(FUZZ_CAMERA_SRC) $(CORE_SRC)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(CPPFLAGS) -o $@ $< $(FUZZ_CAMERA_SRC) $(CORE_SRC) \
+	    $(shell pkg-config --libs libavcodec libavutil)
+
 unit: $(UNIT_BIN) $(REPLAY_BIN)
 	B=$(B) prove $(filter-out %/print_script,$(UNIT_BIN)) t/unit/*.t
 

@@ -23,6 +23,9 @@
 /* So many packets of a new video stream and none of ours: ours is over. */
 #define VSW_OTHERS_MAX 5
 
+/* What streams tell of time is cut off here: 73,000 years. */
+#define VSW_TIME_MAX_US (INT64_MAX / 4)
+
 /* Larger parameter sets are not taken from a stream. */
 #define VSW_EXTRADATA_MAX 65536
 
@@ -372,6 +375,19 @@ vsw_source_interval_us(const vsw_source_t *source, AVStream *stream)
     return rate.num > 0 && rate.den > 0
                ? av_rescale(1000000, rate.den, rate.num)
                : 0;
+}
+
+
+int64_t
+vsw_source_time_us(int64_t ticks, AVRational timebase)
+{
+    int64_t time_us = av_rescale_q(ticks, timebase, AV_TIME_BASE_Q);
+
+    if (time_us > VSW_TIME_MAX_US) {
+        return VSW_TIME_MAX_US;
+    }
+
+    return time_us < -VSW_TIME_MAX_US ? -VSW_TIME_MAX_US : time_us;
 }
 
 

@@ -133,6 +133,12 @@ int vsw_source_is_interrupted(void *opaque);
 /* The scheme's options and bounds.  VSTREAM_ERROR: out of memory. */
 int vsw_source_options(const vsw_source_t *source, AVDictionary **options);
 
+/*
+ * A time that a stream tells, in microseconds, and so far within what an
+ * int64_t holds that the difference of two is, too.
+ */
+int64_t vsw_source_time_us(int64_t ticks, AVRational timebase);
+
 /* Chooses the video stream of `format` and takes its parameters. */
 int vsw_source_stream_choose(vsw_source_t *source, vsw_failure_t *failure);
 

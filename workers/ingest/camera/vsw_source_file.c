@@ -391,7 +391,7 @@ vsw_file_time_us(const vsw_source_t *source, const AVPacket *packet)
         return file->last_time_us + vsw_file_interval_us(source);
     }
 
-    return av_rescale_q(ticks, timebase, AV_TIME_BASE_Q);
+    return vsw_source_time_us(ticks, timebase);
 }
 
 

@@ -384,7 +384,7 @@ vsw_http_pace(vsw_source_t *source, const AVPacket *packet)
         return VSTREAM_OK;
     }
 
-    time_us = av_rescale_q(packet->dts, stream->time_base, AV_TIME_BASE_Q);
+    time_us = vsw_source_time_us(packet->dts, stream->time_base);
     step_us = time_us - http->time_us;
     http->time_us = time_us;
 
