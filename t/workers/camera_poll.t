@@ -129,6 +129,15 @@ subtest 'only what is new' => sub {
         0, 'each tells what is known';
 };
 
+subtest 'a picture by its type alone' => sub {
+    my $server = http('cgi', sub ($request, $n) { picture($n) });
+    my $camera = camera($server, path => '/snapshot.cgi?channel=1',
+        seconds => 2, configure => { interval_ms => 200 })->finish;
+
+    is $camera->reason, '', 'goes on';
+    cmp_ok scalar($camera->live), '>=', 5, 'is asked for again';
+};
+
 subtest 'an answer without news is a sign of life' => sub {
     my $camera = $cameras[2]->finish;
     my $heard = $camera->counts->{heard};

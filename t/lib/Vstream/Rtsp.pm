@@ -15,16 +15,17 @@ our @EXPORT = qw(access_units rtp_packets rtp_send rtsp_server);
 my $sequence = 0;
 
 
-# The access units of a raw H.264 stream of one slice each, as lists of NAL
-# units.
-sub access_units ($bytes) {
+# The access units of a raw H.264 or H.265 stream of one slice each, as lists
+# of NAL units.
+sub access_units ($bytes, $codec = 'h264') {
     my @units;
     my @now;
 
     for (grep { length } split /\0?\0\0\x01/, $bytes) {
         push @now, $_;
 
-        if ((ord($_) & 31) =~ /^[15]$/) {
+        if ($codec eq 'h265' ? (ord($_) >> 1 & 63) < 32
+            : (ord($_) & 31) =~ /^[15]$/) {
             push @units, [ @now ];
             @now = ();
         }
@@ -35,7 +36,7 @@ sub access_units ($bytes) {
 
 # RTP packets of one access unit, interleaved: fragments of 1000 bytes, the
 # last one marked unless told otherwise.
-sub rtp_packets ($time, $units, $is_marked = 1) {
+sub rtp_packets ($time, $units, $is_marked = 1, $codec = 'h264') {
     my @packets;
 
     for (@$units) {
@@ -46,13 +47,16 @@ sub rtp_packets ($time, $units, $is_marked = 1) {
             next;
         }
 
-        my $rest = substr $_, 1;
+        my $rest = substr $_, $codec eq 'h265' ? 2 : 1;
         my $first = 1;
 
         while (length $rest) {
             my $piece = substr $rest, 0, 1000, '';
-            push @packets, pack('CC', $head & 0x60 | 28,
-                $first << 7 | (length $rest ? 0 : 1) << 6 | $head & 0x1f)
+            my $ends = $first << 7 | (length $rest ? 0 : 1) << 6;
+
+            push @packets, ($codec eq 'h265'
+                ? pack('CCC', 49 << 1, 1, $ends | $head >> 1 & 0x3f)
+                : pack('CC', $head & 0x60 | 28, $ends | $head & 0x1f))
                 . $piece;
             $first = 0;
         }
@@ -67,15 +71,16 @@ sub rtp_packets ($time, $units, $is_marked = 1) {
 }
 
 # Sends access units at so many a second; `clock` says each one's time stamp.
-sub rtp_send ($client, $units, $fps, $clock, $is_marked = 1) {
+sub rtp_send ($client, $units, $fps, $clock, $is_marked = 1,
+    $codec = 'h264') {
     my $start = time;
 
     for my $n (0 .. $#$units) {
         my $left = $start + $n / $fps - time;
 
         sleep $left if $left > 0;
-        print $client rtp_packets($clock->($n), $units->[$n], $is_marked)
-            or return;
+        print $client rtp_packets($clock->($n), $units->[$n], $is_marked,
+            $codec) or return;
     }
 }
 
