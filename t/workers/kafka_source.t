@@ -23,6 +23,10 @@ my $top = abs_path("$FindBin::Bin/../..");
 my $folder = folder();
 my $soak = $ENV{VSTREAM_SOAK};
 my $kafka = start_kafka();
+
+# A flood on a busy machine keeps its controller waiting.
+$kafka->expect(qr/controller event queue overloaded/);
+
 my $redis = start_redis();
 my $section = '{brokers: ["' . $kafka->address . '"], frames: {send: false}}';
 my $one = start_ingest($redis, name => 'one', kafka => $section);
@@ -340,25 +344,25 @@ subtest 'a host that stood still shows nothing old' => sub {
     plan skip_all => 'in its long form' unless $soak;
 
     my $producer = producer('python', 'gone', 'jpeg', 'none', 10,
-        pictures(100, 1000, 'gone'));
+        pictures(600, 1000, 'gone'));
     my $seen = Vstream::Subscriber->new($redis, 'gone');
 
-    ok $seen->frame(patience()), 'it is shown';
-    sleep 1;
+    # The first is what was there before.
+    my ($before) = reverse map { $seen->frame(patience()) } 1 .. 2;
+
+    ok $before, 'it is shown';
     $one->freeze;
     sleep 1.6;
-
-    my $newest = ($kafka->consume('gone'))[-1]{value};
-
     $seen->drain;
     $one->thaw;
 
     my $frame = $seen->frame(patience());
 
     ok $frame, 'it is shown again';
-    cmp_ok Vstream::Jpeg->text($frame->{jpeg}), 'gt',
-        Vstream::Jpeg->text($newest), 'by what came afterwards';
-    ended($producer);
+    cmp_ok Vstream::Jpeg->text($frame->{jpeg}) =~ s/gone //r, '>',
+        10 + Vstream::Jpeg->text($before->{jpeg}) =~ s/gone //r,
+        'by what came afterwards';
+    $producer->signal('TERM')->wait_end;
 };
 
 subtest 'another replica takes over' => sub {
