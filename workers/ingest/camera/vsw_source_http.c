@@ -17,9 +17,13 @@
 #include <libavutil/time.h>
 
 #include "vsw_dial.h"
+#include "vsw_media_log.h"
 #include "vsw_source.h"
 
 #define VSW_HTTP_HEAD 16
+
+/* What libavformat logs before the URL of a segment. */
+#define VSW_HLS_FIRST_TEXT "Error when loading first segment '"
 
 /*
  * Segments of HLS come in one go.  Their pictures are let through at their own
@@ -208,6 +212,11 @@ vsw_http_request(vsw_source_t *source, vsw_failure_t *failure)
                     &options);
     av_dict_free(&options);
 
+    if (rc == AVERROR(EINVAL)) {
+        vsw_failure_set(failure, VSTREAM_REASON_SOURCE_DENIED,
+                        "the camera redirects to what HTTP does not serve");
+    }
+
     if (rc < 0) {
         rc = atomic_load(&source->is_overdue) ? AVERROR_EXIT : rc;
         vsw_source_net_explain(source, rc, failure);
@@ -351,9 +360,59 @@ static const vsw_http_open_pt vsw_http_opens[] = {
 };
 
 
+/*
+ * What became of the first segment: HLS does not call us for schemes that it
+ * does not know, it only says so.
+ */
+static void
+vsw_http_segment_explain(vsw_source_t *source)
+{
+    unsigned    age;
+    const char *url;
+
+    for (age = 0; age < VSW_MEDIA_LOG_KEPT; age++) {
+        url = strstr(vsw_media_log_error(age), VSW_HLS_FIRST_TEXT);
+
+        if (url == NULL) {
+            continue;
+        }
+
+        url += strlen(VSW_HLS_FIRST_TEXT);
+
+        if (!vsw_http_is_allowed(url)) {
+            vsw_http_deny(source, url);
+            return;
+        }
+
+        vsw_failure_set(&source->denied, VSTREAM_REASON_PROTOCOL_ERROR,
+                        "the camera's playlist names segments that cannot be "
+                        "had: it may be starting, or short of space");
+    }
+}
+
+
+/* A playlist may be read to its end although what it names was refused. */
+static int
+vsw_http_hls_check(vsw_source_t *source, int rc, vsw_failure_t *failure)
+{
+    if (rc != VSTREAM_OK) {
+        vsw_http_segment_explain(source);
+    }
+
+    if (source->denied.reason != NULL) {
+        *failure = source->denied;
+        return VSTREAM_ERROR;
+    }
+
+    return rc;
+}
+
+
 int
 vsw_source_http_open(vsw_source_t *source, vsw_failure_t *failure)
 {
+    int         rc;
+    bool        is_playlist;
     vsw_http_t *http;
 
     http = source->state = calloc(1, sizeof(*http));
@@ -367,8 +426,10 @@ vsw_source_http_open(vsw_source_t *source, vsw_failure_t *failure)
     }
 
     http->kind = vsw_http_kind(http->io);
+    is_playlist = http->kind == VSW_HTTP_HLS;
+    rc = vsw_http_opens[http->kind](source, failure);
 
-    return vsw_http_opens[http->kind](source, failure);
+    return is_playlist ? vsw_http_hls_check(source, rc, failure) : rc;
 }
 
 

@@ -45,6 +45,8 @@ static const vsw_net_meaning_t vsw_net_meanings[] = {
       false },
     { "Server error: ", VSTREAM_REASON_PROTOCOL_ERROR,
       "the camera refused the stream: check the path in its source", false },
+    { "is not in allowed_", VSTREAM_REASON_SOURCE_DENIED,
+      "the camera's playlist names what has no ending of a media file", false },
     { "Stream ends prematurely", VSTREAM_REASON_ENDED,
       "the camera ended the stream", true },
 };
@@ -259,6 +261,21 @@ vsw_source_net_wait(vsw_source_t *source, vsw_failure_t *failure)
 }
 
 
+/* Silence; perhaps because what was to be sent before went nowhere. */
+static void
+vsw_net_stall_explain(vsw_failure_t *failure)
+{
+    char address[VSW_DIAL_TEXT_MAX];
+
+    if (vsw_dial_has_refused(address)) {
+        vsw_failure_set(failure, VSTREAM_REASON_SOURCE_DENIED,
+                        VSW_SOURCE_DENIED_TEXT, address);
+    }
+
+    vsw_failure_set(failure, VSTREAM_REASON_STALLED, VSW_STALLED_TEXT);
+}
+
+
 int
 vsw_source_net_read(vsw_source_t *source, AVPacket *packet,
                     vsw_failure_t *failure)
@@ -272,7 +289,7 @@ vsw_source_net_read(vsw_source_t *source, AVPacket *packet,
     }
 
     if (atomic_load(&source->is_overdue) || rc == AVERROR(ETIMEDOUT)) {
-        vsw_failure_set(failure, VSTREAM_REASON_STALLED, VSW_STALLED_TEXT);
+        vsw_net_stall_explain(failure);
 
     } else if (rc == AVERROR_EOF && source->denied.reason == NULL) {
         vsw_failure_set_av(failure, rc, "the camera");
