@@ -181,7 +181,7 @@ sub streams ($id, $name) {
     wait_for(sub {
         $publisher{$id}->start_again
             if $publisher{$id} && defined $publisher{$id}->ended;
-        camera_status($redis, $id)->{state} eq 'streaming';
+        (camera_status($redis, $id)->{state} // '') eq 'streaming';
     }, patience());
 
     return camera_is($redis, $id, $name, state => 'streaming', reason => '',
