@@ -61,12 +61,18 @@ my $rtmp = 'rtmp://127.0.0.1:' . $nginx->port;
 my %publisher = (
     rtmp => publish($clip, 'flv', "$rtmp/live/street"),
     hls => publish($clip, 'hls', $nginx->folder . '/street.m3u8'),
+    'hls-small' => publish(clip('small.mp4'), 'hls',
+        $nginx->folder . '/small.m3u8'),
     udp => publish($clip, 'mpegts', "udp://127.0.0.1:$port{udp}?pkt_size=1316"),
     srt => publish($clip, 'mpegts', "srt://127.0.0.1:$port{srt}?mode=listener",
         '-passphrase', $passphrase),
     other => publish($clip, 'mpegts', "srt://127.0.0.1:$port{srt_other}"
         . '?mode=listener', '-passphrase', $passphrase),
 );
+
+write_file($nginx->folder . '/master.m3u8', "#EXTM3U\n"
+    . "#EXT-X-STREAM-INF:BANDWIDTH=100000\nsmall.m3u8\n"
+    . "#EXT-X-STREAM-INF:BANDWIDTH=300000\nstreet.m3u8\n");
 
 my $ingest = start_ingest($redis,
     limits => '{connect_timeout_ms: 2000}',
@@ -93,6 +99,8 @@ my %cameras = (
     ts => [ "http://$http/ts" ],
     plain => [ "http://$http/plain" ],
     flv => [ "http://$http/flv" ],
+    'hls-master' => [ 'http://127.0.0.1:' . $nginx->http_port
+        . '/master.m3u8' ],
     hls => [ 'http://127.0.0.1:' . $nginx->http_port . '/street.m3u8' ],
 );
 
@@ -226,7 +234,7 @@ subtest 'a camera is killed, and comes back' => sub {
 
     $rtsp->start_again;
     $nginx->start_again;
-    $_->start_again for $tls, $web, @publisher{qw(rtmp hls udp srt)};
+    $_->start_again for $tls, $web, @publisher{qw(rtmp hls hls-small udp srt)};
     $publisher{'srt-listener'}->start_again;
 
     for my $id (sort keys %cameras) {

@@ -34,6 +34,8 @@ my %clips = (
     'small1s.mp4' => [
         qw(-f lavfi -i testsrc=size=160x120:rate=10:duration=20), @h264,
         qw(-g 10) ],
+    'small.mp4' => [ qw(-f lavfi -i testsrc=size=160x120:rate=15:duration=20),
+        @h264, qw(-g 15) ],
     'gop1s.mjpeg' => [ qw(-f lavfi -i testsrc=size=320x240:rate=10:duration=6
         -pix_fmt yuvj420p -c:v mjpeg -q:v 6) ],
     'hd.mjpeg' => [ qw(-f lavfi -i testsrc2=size=1280x720:rate=30:duration=4

@@ -289,22 +289,54 @@ vsw_http_ts_open(vsw_source_t *source, vsw_failure_t *failure)
 }
 
 
-/* Of the variants of a master playlist the largest is read, and no other. */
+/* The first stream of pictures of a variant; -1: it has none. */
+static int
+vsw_http_variant_video(const AVFormatContext *format, const AVProgram *variant)
+{
+    unsigned i;
+
+    for (i = 0; i < variant->nb_stream_indexes; i++) {
+        unsigned stream = variant->stream_index[i];
+
+        if (format->streams[stream]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
+        {
+            return (int) stream;
+        }
+    }
+
+    return -1;
+}
+
+
+/* Its BANDWIDTH; 0 where the playlist does not say. */
+static int64_t
+vsw_http_variant_rate(const AVProgram *variant)
+{
+    const AVDictionaryEntry *rate =
+        av_dict_get(variant->metadata, "variant_bitrate", NULL, 0);
+
+    return rate != NULL ? strtoll(rate->value, NULL, 10) : 0;
+}
+
+
+/*
+ * Of the variants of a master playlist the one of the highest rate is read,
+ * and no other.
+ */
 static void
 vsw_http_variant_choose(AVFormatContext *format)
 {
-    int      best = -1;
-    int64_t  area, best_area = -1;
+    int      video, best = -1;
+    int64_t  rate, best_rate = -1;
     unsigned i;
 
-    for (i = 0; i < format->nb_streams; i++) {
-        const AVCodecParameters *p = format->streams[i]->codecpar;
+    for (i = 0; i < format->nb_programs; i++) {
+        video = vsw_http_variant_video(format, format->programs[i]);
+        rate = vsw_http_variant_rate(format->programs[i]);
 
-        area = (int64_t) p->width * p->height;
-
-        if (p->codec_type == AVMEDIA_TYPE_VIDEO && area > best_area) {
-            best = (int) i;
-            best_area = area;
+        if (video != -1 && rate > best_rate) {
+            best = video;
+            best_rate = rate;
         }
     }
 
