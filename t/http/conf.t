@@ -146,6 +146,11 @@ subtest 'vstream_camera' => sub {
         'a rtsp://192.0.2.1/s', 'a http://h:81/x', 'a https://h/', 'a test:',
         'a file:/srv/a.mp4', "0.b-c_ test:", 'x' . 'y' x 63 . ' test:',
         'a rtsp://${GATE}@h/s', 'a rtsp://me:${GATE}@h/s',
+        'a rtsps://h/s', 'a rtmp://h/live/s', 'a rtmps://${GATE}@h/live/s',
+        'a srt://h:9000?latency=50&passphrase=${GATE}',
+        'a srt://0.0.0.0:9000?mode=listener', 'a udp://@239.0.0.1:5000',
+        'a v4l2:/dev/video0?size=640x480', 'a kafka:topic?camera=b',
+        'a rtsp://h/s transport=udp',
         'a test: "name=Gate north, Ö" fps=29.97 width=1280 quality=75 '
             . 'transport=tcp still=off',
         'a test: still=0.1', 'a test: fps=0.01', 'a test: quality=100',
@@ -214,6 +219,16 @@ subtest 'vstream_camera' => sub {
             [ 'file:a.mp4', qr/absolute path/ ],
             [ 'file:/a/../b', qr/absolute path/ ],
             [ 'http://h/' . 'x' x 2048, qr/longer than 2048/ ],
+            [ "srt://h:9000?passphrase=$secret",
+                qr/literal password; write \$\{NAME\}/ ],
+            [ 'srt://h:9000?streamid=${PW}', qr/placeholder where none may/ ],
+            [ 'srt://h:9000?transtype=file', qr/does not know.*latency/ ],
+            [ 'srt://h:9000?mode=rendezvous', qr/mode=caller\|listener/ ],
+            [ 'srt://h', qr/bad port/ ],
+            [ 'srt://me@h:9000', qr/user or a path.*passphrase=/ ],
+            [ 'udp://h:5000', qr/write an address/ ],
+            [ 'v4l2:video0', qr{v4l2:/dev/video0} ],
+            [ 'kafka://broker/topic', qr/topic of Kafka/ ],
         );
 
     refused 'the same id twice',
