@@ -74,6 +74,11 @@ write_file($nginx->folder . '/master.m3u8', "#EXTM3U\n"
     . "#EXT-X-STREAM-INF:BANDWIDTH=100000\nsmall.m3u8\n"
     . "#EXT-X-STREAM-INF:BANDWIDTH=300000\nstreet.m3u8\n");
 
+# A variant that is not there yet cannot be chosen.
+ok wait_for(sub {
+    -s $nginx->folder . '/street.m3u8' && -s $nginx->folder . '/small.m3u8';
+}, patience()), 'HLS has its first segments';
+
 my $ingest = start_ingest($redis,
     limits => '{connect_timeout_ms: 2000}',
     sources => '{allow: [127.0.0.0/8], ca_file: "' . $authority->file
