@@ -74,7 +74,7 @@ my @failures = (
     [ 'command', 'exec:true', 'bad_source', qr/rtsp:/ ],
     [ 'literal', 'rtsp://viewer:literal-one@127.0.0.1/1', 'bad_source',
         qr/\$\{NAME\}/ ],
-    [ 'placed', 'rtsp://127.0.0.1/${WRONG}', 'bad_source', qr/user/ ],
+    [ 'placed', 'rtsp://127.0.0.1/${WRONG}', 'bad_source', qr/placeholder/ ],
     [ 'missing', 'rtsp://viewer:${LATER}@127.0.0.1:' . $rtsp->port
         . '/street', 'credential_missing', qr/VSTREAM_CAMERA_LATER/ ],
     [ 'bound', $rtsp->url('/street', '${BOUND}'), 'source_denied',
