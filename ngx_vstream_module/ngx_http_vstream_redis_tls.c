@@ -202,7 +202,7 @@ ngx_http_vstream_redis_tls_handshake(ngx_connection_t              *c,
     ngx_http_vstream_redis_tls_log.writer = ngx_http_vstream_redis_tls_note;
     c->log = &ngx_http_vstream_redis_tls_log;
 
-    c->pool = ngx_create_pool(512, redis->ssl->log);
+    c->pool = ngx_create_pool(512, ngx_cycle->log); /* ssl->log has gone */
     if (c->pool == NULL
         || ngx_ssl_create_connection(redis->ssl, c, NGX_SSL_CLIENT) != NGX_OK)
     {

@@ -237,12 +237,17 @@ ngx_http_vstream_redis_url(ngx_conf_t *cf, ngx_http_vstream_redis_conf_t *redis,
 }
 
 
-/* OpenSSL wants a zero at its end. */
+/* OpenSSL wants a zero at its end, and no brackets around an address. */
 static ngx_int_t
 ngx_http_vstream_redis_name_host(ngx_conf_t                    *cf,
                                  ngx_http_vstream_redis_conf_t *redis,
                                  ngx_str_t                     *host)
 {
+    if (host->len > 2 && host->data[0] == '[') {
+        host->data++;
+        host->len -= 2;
+    }
+
     redis->server_name.len = host->len;
     redis->server_name.data = ngx_pnalloc(cf->pool, host->len + 1);
     if (redis->server_name.data == NULL) {
