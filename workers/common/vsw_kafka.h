@@ -66,9 +66,9 @@ vsw_kafka_t *vsw_kafka_create(struct ev_loop             *loop,
 
 /*
  * A producer gives up what is under way and reports it to the handler, within
- * this call; after it no handler is called any more.  False: librdkafka's threads do not end (one
- * may look a name up) and go on with what they were given; whatever of it is
- * borrowed must stay.  Accepts NULL.
+ * this call; after it no handler is called any more.  False: librdkafka's
+ * threads do not end (one may look a name up) and go on with what they were
+ * given; whatever of it is borrowed must stay.  Accepts NULL.
  */
 bool vsw_kafka_destroy(vsw_kafka_t *kafka);
 

@@ -40,6 +40,7 @@ static void vsw_camera_found(vsw_camera_t *camera, uint64_t epoch);
 static void vsw_camera_stream(void *data, const char *codec, uint32_t width,
                               uint32_t height);
 static void vsw_camera_frame(void *data, const uint8_t *payload, size_t length);
+static bool vsw_camera_is_sent(const vsw_camera_t *camera);
 static void vsw_camera_counts(void *data, const vsw_link_counts_t *counts);
 static void vsw_camera_substream(void *data, const char *state,
                                  const char *detail);
@@ -413,9 +414,14 @@ vsw_camera_wait(vsw_camera_t *camera, const char *reason, const char *detail)
     verdict = vsw_backoff_next(&camera->backoff, vsw_backoff_class(reason), now,
                                vsw_camera_random());
 
-    /* Nobody is dialled: the next picture is waited for at once. */
-    if (camera->tap.topic != NULL
-        && strcmp(reason, VSTREAM_REASON_STALLED) == 0) {
+    /*
+     * Nobody is dialled: the next picture is waited for at once, unless its
+     * process has hardly begun, and so cannot have waited for one.
+     */
+    if (camera->tap.topic != NULL && camera->state == VSW_CAMERA_STREAMING
+        && now - camera->since_ms >= VSW_BACKOFF_NETWORK_MS
+        && strcmp(reason, VSTREAM_REASON_STALLED) == 0)
+    {
         verdict.delay_ms = 0;
     }
 
@@ -619,14 +625,9 @@ vsw_camera_status(void *data, vsw_args_t *args)
 static void
 vsw_camera_kafka_status(vsw_camera_t *camera, vsw_args_t *args)
 {
-    vsw_kafka_camera_t     *kafka = camera->publisher.kafka;
-    const vstream_camera_t *desired;
+    vsw_kafka_camera_t *kafka = camera->publisher.kafka;
 
-    desired = camera->desired == NULL ? NULL : &camera->desired->camera;
-
-    if (kafka == NULL || desired == NULL
-        || (desired->kafka_fps_milli == 0 && !desired->kafka_keyframe))
-    {
+    if (!vsw_camera_is_sent(camera)) {
         return;
     }
 
@@ -725,8 +726,25 @@ static void
 vsw_camera_frame(void *data, const uint8_t *payload, size_t length)
 {
     vsw_camera_t *camera = data;
+    uint32_t      may = VSW_FRAME_LIVE | VSW_FRAME_STILL;
 
-    vsw_publisher_frame(&camera->publisher, payload, length);
+    may |= vsw_camera_is_sent(camera) ? VSW_FRAME_KAFKA : 0;
+    may |=
+        vsw_camera_has_small(camera) ? VSW_FRAME_SMALL | VSW_FRAME_STAND_IN : 0;
+    vsw_publisher_frame(&camera->publisher, may, payload, length);
+}
+
+
+/* Do its frames go to Kafka? */
+static bool
+vsw_camera_is_sent(const vsw_camera_t *camera)
+{
+    const vstream_camera_t *desired;
+
+    desired = camera->desired == NULL ? NULL : &camera->desired->camera;
+
+    return camera->publisher.kafka != NULL && desired != NULL
+           && (desired->kafka_fps_milli > 0 || desired->kafka_keyframe);
 }
 
 
@@ -754,7 +772,9 @@ vsw_camera_substream(void *data, const char *state, const char *detail)
         return;
     }
 
-    if (strcmp(state, camera->substream) != 0) {
+    if (strcmp(state, camera->substream) != 0
+        && vsw_process_may_log(&camera->process))
+    {
         vsw_log(level, "substream changed state",
                 VSW_LOG_TEXT("camera", camera->id),
                 VSW_LOG_TEXT("from", camera->substream),

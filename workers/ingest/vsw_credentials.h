@@ -1,9 +1,9 @@
 /*
  * Camera credentials.  A source names one as `${NAME}` in its user-info part,
- * or as the passphrase of SRT; the value comes from VSTREAM_CAMERA_<NAME> in our environment or from the
- * file <directory>/<NAME>, and is read anew whenever a camera starts.  It goes
- * into the URL that one camera process is given, and nowhere else: into no
- * log, status, argument list or Redis value.
+ * or as the passphrase of SRT; the value comes from VSTREAM_CAMERA_<NAME> in
+ * our environment or from the file <directory>/<NAME>, and is read anew
+ * whenever a camera starts.  It goes into the URL that one camera process is
+ * given, and nowhere else: into no log, status, argument list or Redis value.
  *
  * The directory holds camera credentials alone.  Whoever may name a camera
  * could otherwise have any secret sent to a host of his choice.

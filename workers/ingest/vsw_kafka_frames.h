@@ -48,8 +48,8 @@ typedef struct {
 
 
 /*
- * `config` has brokers; its texts outlive this.  Nothing is connected before the
- * first tick.  NULL: out of memory.
+ * `config` has brokers; its texts outlive this.  Nothing is connected before
+ * the first tick.  NULL: out of memory.
  */
 vsw_kafka_frames_t *vsw_kafka_frames_create(struct ev_loop           *loop,
                                             const vsw_config_kafka_t *config);

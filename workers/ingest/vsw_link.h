@@ -157,9 +157,9 @@ int vsw_link_read(vsw_link_t *link, vsw_link_message_t *message);
  * Sends one message of two pieces (tail may be NULL).  Small messages (all
  * but FRAME and VALUE) are queued, 64 KiB at most, when the socket is full.  A
  * FRAME or VALUE is never queued behind another message: while anything is
- * still in flight the call refuses it.  VSTREAM_OK: sent or queued; VSTREAM_AGAIN:
- * refused, nothing was sent (in flight, or its length is outside its type's
- * bounds); VSTREAM_ERROR: the other end is gone.
+ * still in flight the call refuses it.  VSTREAM_OK: sent or queued;
+ * VSTREAM_AGAIN: refused, nothing was sent (in flight, or its length is outside
+ * its type's bounds); VSTREAM_ERROR: the other end is gone.
  */
 int vsw_link_write(vsw_link_t *link, vsw_link_type_t type, const void *head,
                    size_t head_length, const void *tail, size_t tail_length);

@@ -27,6 +27,8 @@ static void vsw_process_on_writable(struct ev_loop *loop, ev_io *io,
 static bool vsw_process_read(vsw_process_t *process);
 static void vsw_process_message(vsw_process_t            *process,
                                 const vsw_link_message_t *message);
+static void vsw_process_json(vsw_process_t            *process,
+                             const vsw_link_message_t *message);
 static void vsw_process_stream(vsw_process_t *process, const json_t *json);
 static void vsw_process_failed(vsw_process_t *process, const json_t *json);
 static void vsw_process_substream(vsw_process_t *process, const json_t *json);
@@ -35,6 +37,7 @@ static void        vsw_process_log(vsw_process_t *process, const json_t *json);
 static void vsw_process_write(vsw_process_t *process, vsw_link_type_t type,
                               const void *payload, size_t length);
 static bool vsw_process_kill(vsw_process_t *process, vsw_spawner_t *spawner);
+static void vsw_process_break(vsw_process_t *process);
 static void vsw_process_unlink(vsw_process_t *process);
 static void vsw_process_limit(pid_t pid, size_t memory_bytes);
 static void vsw_process_explain(vsw_process_t *process, int status);
@@ -272,16 +275,14 @@ vsw_process_read(vsw_process_t *process)
         process->heard_ms = vsw_clock_ms();
         process->spoke = 1;
         vsw_process_message(process, &message);
-        return true;
+        return process->link != NULL;
     }
 
     if (rc == VSTREAM_AGAIN) {
         return false;
     }
 
-    /* Closed or broken: its death follows, or is helped along. */
-    vsw_process_unlink(process);
-    process->kill_ms = vsw_clock_ms() + VSW_PROCESS_STOP_MS;
+    vsw_process_break(process);
 
     return false;
 }
@@ -291,19 +292,35 @@ static void
 vsw_process_message(vsw_process_t *process, const vsw_link_message_t *message)
 {
     vsw_link_counts_t counts;
-    json_t           *json;
 
-    if (message->type == VSW_LINK_FRAME) {
+    switch (message->type) {
+    case VSW_LINK_FRAME:
         process->handlers->frame(process->data, message->payload,
                                  message->length);
-        return;
-    }
+        break;
 
-    if (message->type == VSW_LINK_COUNTS) {
+    case VSW_LINK_COUNTS:
         memcpy(&counts, message->payload, sizeof(counts));
         process->handlers->counts(process->data, &counts);
-        return;
+        break;
+
+    case VSW_LINK_STREAM:
+    case VSW_LINK_FAILED:
+    case VSW_LINK_LOG:
+    case VSW_LINK_SUBSTREAM:
+        vsw_process_json(process, message);
+        break;
+
+    default: /* a message of ours, sent back: it may be large, and anything */
+        vsw_process_break(process);
     }
+}
+
+
+static void
+vsw_process_json(vsw_process_t *process, const vsw_link_message_t *message)
+{
+    json_t *json;
 
     json = json_loadb((const char *) message->payload, message->length,
                       JSON_REJECT_DUPLICATES, NULL);
@@ -322,11 +339,9 @@ vsw_process_message(vsw_process_t *process, const vsw_link_message_t *message)
     case VSW_LINK_LOG:
         vsw_process_log(process, json);
         break;
-    case VSW_LINK_SUBSTREAM:
+    default:
         vsw_process_substream(process, json);
         break;
-    default:
-        break; /* a message of ours, sent back */
     }
 
     json_decref(json);
@@ -404,12 +419,10 @@ vsw_process_reason(const char *text)
 }
 
 
-static void
-vsw_process_log(vsw_process_t *process, const json_t *json)
+bool
+vsw_process_may_log(vsw_process_t *process)
 {
-    const char     *level = vsw_process_text(json, "level");
-    int64_t         now = vsw_clock_ms();
-    vsw_log_level_t value = VSW_LOG_INFO;
+    int64_t now = vsw_clock_ms();
 
     if (now - process->log_ms > VSW_PROCESS_LOG_MS) {
         if (process->log_lines > VSW_PROCESS_LOG_LINES) {
@@ -422,7 +435,17 @@ vsw_process_log(vsw_process_t *process, const json_t *json)
         process->log_lines = 0;
     }
 
-    if (++process->log_lines > VSW_PROCESS_LOG_LINES) {
+    return ++process->log_lines <= VSW_PROCESS_LOG_LINES;
+}
+
+
+static void
+vsw_process_log(vsw_process_t *process, const json_t *json)
+{
+    const char     *level = vsw_process_text(json, "level");
+    vsw_log_level_t value = VSW_LOG_INFO;
+
+    if (!vsw_process_may_log(process)) {
         return;
     }
 
@@ -462,6 +485,15 @@ vsw_process_kill(vsw_process_t *process, vsw_spawner_t *spawner)
     vsw_spawner_kill(spawner, process->pid);
 
     return true;
+}
+
+
+/* Closed or broken: its death follows, or is helped along. */
+static void
+vsw_process_break(vsw_process_t *process)
+{
+    vsw_process_unlink(process);
+    process->kill_ms = vsw_clock_ms() + VSW_PROCESS_STOP_MS;
 }
 
 

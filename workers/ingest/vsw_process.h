@@ -105,6 +105,12 @@ void vsw_process_watched(vsw_process_t *process, vstream_rendition_t rendition,
 int vsw_process_value(vsw_process_t *process, const vsw_link_value_t *head,
                       const void *value, size_t length);
 
+/*
+ * May a line that this process has caused go to the log?  It counts as one
+ * then.
+ */
+bool vsw_process_may_log(vsw_process_t *process);
+
 /* Its death was reported by the spawner, or the spawner has gone. */
 void vsw_process_died(vsw_process_t *process, int status);
 

@@ -116,8 +116,8 @@ vsw_publisher_end(vsw_publisher_t *publisher)
 
 
 void
-vsw_publisher_frame(vsw_publisher_t *publisher, const uint8_t *payload,
-                    size_t length)
+vsw_publisher_frame(vsw_publisher_t *publisher, uint32_t may,
+                    const uint8_t *payload, size_t length)
 {
     vstream_slice_t       jpeg;
     vstream_frame_t       frame;
@@ -130,6 +130,7 @@ vsw_publisher_frame(vsw_publisher_t *publisher, const uint8_t *payload,
         return;
     }
 
+    flags &= may;
     main_slot = &publisher->slots[VSTREAM_RENDITION_MAIN];
     small_slot = &publisher->slots[VSTREAM_RENDITION_SMALL];
 

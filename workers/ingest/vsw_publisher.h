@@ -94,9 +94,12 @@ void vsw_publisher_begin(vsw_publisher_t *publisher);
 /* This replica has let the camera go: nobody watches it here. */
 void vsw_publisher_end(vsw_publisher_t *publisher);
 
-/* A VSW_LINK_FRAME message has come. */
-void vsw_publisher_frame(vsw_publisher_t *publisher, const uint8_t *payload,
-                         size_t length);
+/*
+ * A VSW_LINK_FRAME message has come.  `may`: those of VSW_FRAME_* that this
+ * camera's frames may have; others are passed over.
+ */
+void vsw_publisher_frame(vsw_publisher_t *publisher, uint32_t may,
+                         const uint8_t *payload, size_t length);
 
 /* Of all renditions together. */
 uint32_t vsw_publisher_watched(const vsw_publisher_t *publisher);

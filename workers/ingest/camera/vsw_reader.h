@@ -1,7 +1,7 @@
 /*
  * The reader thread: opens the source, and puts its stream and then every
- * access unit into the ring.  It never waits for decoding.  The main thread reads its reports and
- * is woken through an eventfd.
+ * access unit into the ring.  It never waits for decoding.  The main thread
+ * reads its reports and is woken through an eventfd.
  */
 
 #ifndef VSW_READER_H

@@ -1,7 +1,7 @@
 /*
- * rtsp: over TCP or UDP, and rtsps:.  H.264 and H.265 are assembled here rather than by
- * libavformat's parsers, which know the end of a picture only when the next
- * one begins (vsw_rtp_tap.h).
+ * rtsp: over TCP or UDP, and rtsps:.  H.264 and H.265 are assembled here
+ * rather than by libavformat's parsers, which know the end of a picture only
+ * when the next one begins (vsw_rtp_tap.h).
  */
 
 #include <errno.h>
