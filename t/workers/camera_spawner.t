@@ -92,6 +92,19 @@ subtest 'what a camera process is left with' => sub {
     ok is_gone($spawner), 'the spawner ends with its supervisor';
 };
 
+subtest 'with two streams' => sub {
+    my $driver = Vstream::Driver::start_drive('test:?size=64x48',
+        folder => $folder, seconds => 2,
+        configure => { substream => 'test:?size=32x24' });
+    my ($spawner, $camera) = family($driver);
+
+    sleep 0.5;
+    like slurp("/proc/$camera/status"), qr/^Threads:\s+3$/m, 'three threads';
+    like slurp("/proc/$camera/limits"), qr/^Max processes\s+0\s+0\s/m,
+        'it cannot fork either';
+    ok $driver->finish->ended_well, 'it ends with its link';
+};
+
 subtest 'a camera process that dies' => sub {
     my $driver = Vstream::Driver::start_drive('test:?size=64x48',
         folder => $folder, seconds => 10);

@@ -191,7 +191,10 @@ vsw_camera_configure(vsw_camera_t *c, const vsw_link_message_t *message)
         c->substream = vsw_substream_create(&c->config, c->link);
     }
 
-    if (c->config.substream == NULL && !vsw_source_is_threaded(c->config.url)) {
+    if (!vsw_source_is_threaded(c->config.url)
+        && (c->config.substream == NULL
+            || !vsw_source_is_threaded(c->config.substream)))
+    {
         vsw_camera_forks_end();
     }
 

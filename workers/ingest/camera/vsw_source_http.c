@@ -78,6 +78,19 @@ static const vsw_http_type_t vsw_http_types[] = {
 typedef int (*vsw_http_open_pt)(vsw_source_t *source, vsw_failure_t *failure);
 
 
+static void
+vsw_http_free(vsw_source_t *source)
+{
+    vsw_http_t *http = source->state;
+
+    if (http != NULL) {
+        avio_closep(&http->io);
+        free(http);
+        source->state = NULL;
+    }
+}
+
+
 static vsw_http_kind_t
 vsw_http_type_kind(const char *type)
 {
@@ -373,7 +386,7 @@ vsw_http_hls_open(vsw_source_t *source, vsw_failure_t *failure)
 static int
 vsw_http_still_open(vsw_source_t *source, vsw_failure_t *failure)
 {
-    vsw_source_http_close(source);
+    vsw_http_free(source); /* that it was stopped meanwhile is not forgotten */
     vsw_source_deadline_set(source, source->connect_us);
     source->scheme = vsw_source_poll_scheme_known();
 
@@ -513,13 +526,6 @@ vsw_source_http_read(vsw_source_t *source, AVPacket *packet,
 void
 vsw_source_http_close(vsw_source_t *source)
 {
-    vsw_http_t *http = source->state;
-
     vsw_source_net_close(source);
-
-    if (http != NULL) {
-        avio_closep(&http->io);
-        free(http);
-        source->state = NULL;
-    }
+    vsw_http_free(source);
 }

@@ -150,8 +150,13 @@ vsw_poll_validator_keep(char        validator[VSW_POLL_VALIDATOR_MAX],
         size--;
     }
 
-    if (size >= VSW_POLL_VALIDATOR_MAX) {
-        size = 0; /* longer than it may be: as if there were none */
+    for (length = 0; length < size && (unsigned char) line[length] >= ' ';
+         length++) {
+        /* void */
+    }
+
+    if (length < size || size >= VSW_POLL_VALIDATOR_MAX) {
+        size = 0; /* longer than it may be, or more than a line: as if none */
     }
 
     memcpy(validator, line, size);

@@ -567,7 +567,8 @@ vsw_v4l2_rows_copy(const vsw_v4l2_t *v, AVPacket *packet, const uint8_t *data,
 {
     size_t row = (size_t) v->mode.width * v->mode.format->bits / 8;
 
-    if (size < (size_t) v->stride * (v->mode.height - 1) + row) {
+    if (v->stride < row
+        || size < (size_t) v->stride * (v->mode.height - 1) + row) {
         return AVERROR_INVALIDDATA;
     }
 
