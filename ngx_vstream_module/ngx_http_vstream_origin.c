@@ -18,6 +18,8 @@ static void ngx_http_vstream_origin_found(void *data, redisReply *reply);
 #define NGX_HTTP_VSTREAM_ORIGIN_AGAIN 30000 /* ms between declarations */
 #define NGX_HTTP_VSTREAM_ORIGIN_LOOK  1000  /* and between looks at the set */
 
+#define NGX_HTTP_VSTREAM_OPTIONS_TEXT 256 /* "name=, fps= and still=" */
+
 
 /* How many of our ids another origin holds, as logged last. */
 static ngx_uint_t ngx_http_vstream_origin_conflicts;
@@ -89,6 +91,41 @@ ngx_http_vstream_origin_declares(ngx_http_vstream_main_conf_t *vmcf,
 }
 
 
+/* A source, perhaps, that holds a password: nothing of it is shown. */
+static void
+ngx_http_vstream_camera_hide(ngx_str_t *text, ngx_str_t *shown)
+{
+    if (ngx_strlchr(text->data, text->data + text->len, '@')) {
+        ngx_str_set(shown, "...");
+    }
+}
+
+
+static char *
+ngx_http_vstream_camera_option_unknown(ngx_conf_t *cf, ngx_str_t *name)
+{
+    u_char                        *p, *last;
+    const char                    *before;
+    const vstream_camera_option_t *option;
+    u_char                         text[NGX_HTTP_VSTREAM_OPTIONS_TEXT];
+
+    p = text;
+    last = text + sizeof(text);
+    before = "";
+
+    for (option = vstream_camera_options; option->name; option++) {
+        p = ngx_slprintf(p, last, "%s%s=", before, option->name);
+        before = option[1].name && option[2].name ? ", " : " and ";
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown camera option \"%V\"; there are %*s", name,
+                       (size_t) (p - text), text);
+
+    return NGX_CONF_ERROR;
+}
+
+
 /* `name=value`; complains where it is not right. */
 static char *
 ngx_http_vstream_camera_option(ngx_conf_t *cf, vstream_camera_t *camera,
@@ -103,10 +140,7 @@ ngx_http_vstream_camera_option(ngx_conf_t *cf, vstream_camera_t *camera,
     equals = ngx_strlchr(text->data, text->data + text->len, '=');
 
     if (equals == NULL) {
-        if (ngx_strlchr(text->data, text->data + text->len, '@')) {
-            ngx_str_set(text, "..."); /* a source, perhaps, with a password */
-        }
-
+        ngx_http_vstream_camera_hide(text, text);
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid camera option \"%V\": options are written "
                            "as name=value, and with a space in them as "
@@ -124,12 +158,8 @@ ngx_http_vstream_camera_option(ngx_conf_t *cf, vstream_camera_t *camera,
                                    ngx_http_vstream_slice(&value), &option);
 
     if (rc == VSTREAM_DECLINED) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown camera option \"%V\"; there are name=, "
-                           "fps=, width=, quality=, transport=, still= and "
-                           "substream=",
-                           &name);
-        return NGX_CONF_ERROR;
+        ngx_http_vstream_camera_hide(text, &name);
+        return ngx_http_vstream_camera_option_unknown(cf, &name);
     }
 
     problem = rc == VSTREAM_OK ? NULL

@@ -196,7 +196,12 @@ subtest 'vstream_camera' => sub {
         );
 
     refused 'unknown option', "$redis\nvstream_camera a test: zoom=2; #BAD",
-        qr/unknown camera option "zoom"/, qr/name=, fps=, width=, quality=/;
+        qr/unknown camera option "zoom"/, qr/name=, fps=, width=, quality=/,
+        qr/, kafka_fps= and interval= in/;
+    refused "a second source, $_", "$redis\nvstream_camera a test: $_; #BAD",
+        qr/camera option "\.\.\."/
+        for ("rtsp://me:$secret\@h/s", "rtsp://me:$secret\@h/s?channel=2",
+            "rtsp://me:$secret=\@h/s");
     refused 'no option', "$redis\nvstream_camera a test: fast; #BAD",
         qr/invalid camera option "fast"/, qr/name=value/;
     refused 'a name that is half quoted',
