@@ -9,9 +9,9 @@
  * functions are ours, so that there is no third copy into a redisReply.
  *
  * A connection goes IDLE -> CONNECTING -> (SECURING, with TLS) -> GREETING ->
- * READY and, whatever happens, back to IDLE, from where a jittered timer starts the next try.  A
- * handler that is called from here may do anything but free a connection:
- * they are static for the life of the process.
+ * READY and, whatever happens, back to IDLE, from where a jittered timer
+ * starts the next try.  A handler that is called from here may do anything but
+ * free a connection: they are static for the life of the process.
  */
 
 #include "ngx_http_vstream_redis.h"
@@ -576,6 +576,10 @@ ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis, const char *why,
     }
 
     ngx_http_vstream_counted->redis_reconnects++;
+
+    if (redis->state < NGX_HTTP_VSTREAM_REDIS_GREETING) {
+        redis->old = 0; /* whatever it was, now it is away */
+    }
 
     if (!redis->complained) {
         redis->complained = 1;

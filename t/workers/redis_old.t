@@ -44,20 +44,30 @@ sub refused ($name, $version, $nginx_url, $ingest_url) {
     sleep 1;
     my $told = () = $nginx->error_log =~ /it must be Redis 7/g;
     is $told, 1, "$name: nginx says it once";
-    $ingest->expect(qr/older than 7/)->stop;
 
-    return $nginx;
+    return ($nginx, $ingest);
+}
+
+# It has ended: to be away is another thing than to be old.
+sub away ($name, $nginx, $ingest) {
+    ok wait_for(sub { $nginx->get('/ready')->{content} =~ /not answer/ },
+        patience()), "$name ended: nginx does not call it old any more";
+    ok wait_for(sub { $ingest->get('/ready')->{content} =~ /is away/ },
+        patience()), "$name ended: nor does ingest";
+    $ingest->expect(qr/older than 7/)->stop;
 }
 
 for ([ 'Redis 6.2', '6.2.14' ], [ 'Redis 5', '5' ]) {
     my ($name, $version) = @$_;
     my $port = Vstream::Process::free_port();
     my $proxy = Vstream::Load->spoil($redis, $port, 'old', $version);
-    my $nginx = refused("$name, played", $version eq '5' ? '5 or older'
-        : $version, map { $redis->url($_, $port) } qw(nginx ingest));
+    my ($nginx, $ingest) = refused("$name, played",
+        $version eq '5' ? '5 or older' : $version,
+        map { $redis->url($_, $port) } qw(nginx ingest));
 
-    # It is upgraded while they wait.
+    # It is upgraded while nginx waits.
     $proxy->signal('TERM')->wait_end;
+    away($name, $nginx, $ingest);
     Vstream::Load->spoil($redis, $port, 'pass');
     ok wait_for(sub { $nginx->get('/ready')->{status} == 200 }, patience()),
         "$name, then 7: ready";
@@ -65,15 +75,17 @@ for ([ 'Redis 6.2', '6.2.14' ], [ 'Redis 5', '5' ]) {
 }
 
 SKIP: {
-    skip 'no Redis 6 here: make redis6', 9 unless -x $real;
+    skip 'no Redis 6 here: make redis6', 12 unless -x $real;
 
     my $port = Vstream::Process::free_port();
     my $server = Vstream::Process->start(log => folder() . '/redis6.log',
         command => [ $real, '--port', $port, '--bind', '127.0.0.1', '--save',
             '', '--dir', folder() ]);
 
-    refused('a real Redis 6', '6.2.14', ("redis://127.0.0.1:$port") x 2);
+    my @both = refused('a real Redis 6', '6.2.14',
+        ("redis://127.0.0.1:$port") x 2);
     is $server->signal('TERM')->wait_end, 'exit 0', 'Redis 6 ended';
+    away('a real Redis 6', @both);
 }
 
 finish();

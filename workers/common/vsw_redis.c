@@ -5,8 +5,9 @@
  *
  *     DOWN -> CONNECTING -> (SECURING, with TLS) -> GREETING -> UP,
  *
- * and from each back to DOWN.  Replies match commands by order.  Whoever finds the connection broken inside a callback only sets
- * `broken`; the connection is closed where no callback is on the stack.
+ * and from each back to DOWN.  Replies match commands by order.  Whoever finds
+ * the connection broken inside a callback only sets `broken`; the connection is
+ * closed where no callback is on the stack.
  */
 
 #include "vsw_redis.h"
@@ -344,6 +345,10 @@ vsw_redis_close(vsw_redis_t *redis, const char *why)
         redis->delay_ms = VSW_REDIS_RETRY_MS;
     }
 
+    if (redis->state < VSW_REDIS_GREETING) {
+        redis->old = 0; /* whatever it was, now it is away */
+    }
+
     vsw_redis_enter(redis, VSW_REDIS_DOWN);
     redis->broken = NULL;
     redis->retry_ms =
@@ -449,7 +454,10 @@ vsw_redis_watch_io(vsw_redis_t *redis, ev_io *io, bool wanted)
 }
 
 
-/* AUTH and SELECT as needed; HELLO asks its version; PING shows whether Redis will talk to us. */
+/*
+ * AUTH and SELECT as needed; HELLO asks its version; PING shows whether Redis
+ * will talk to us.
+ */
 static void
 vsw_redis_greet(vsw_redis_t *redis)
 {
