@@ -197,6 +197,31 @@ the_certificate_is_of_the_name_or_address(void **state)
 }
 
 
+/* The certificate's is of elliptic curves. */
+static void
+a_key_of_another_kind_is_refused(void **state)
+{
+    char      path[] = "/tmp/vstream-key-XXXXXX";
+    int       fd = mkstemp(path);
+    FILE     *out = fdopen(fd, "w");
+    EVP_PKEY *other = EVP_RSA_gen(2048);
+
+    vsw_redis_tls_options_t options = { ca_path, ca_path, path, NULL };
+    vsw_redis_tls_file_t    file;
+
+    (void) state;
+    assert_non_null(out);
+    assert_int_equal(
+        PEM_write_PrivateKey(out, other, NULL, NULL, 0, NULL, NULL), 1);
+    fclose(out);
+    EVP_PKEY_free(other);
+
+    assert_non_null(vsw_redis_tls_check(&options, &file));
+    assert_int_equal(file, VSW_REDIS_TLS_KEY);
+    unlink(path);
+}
+
+
 static void
 names_of_files_are_checked(void **state)
 {
@@ -338,6 +363,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_certificate_is_of_the_name_or_address),
         cmocka_unit_test(names_of_files_are_checked),
+        cmocka_unit_test(a_key_of_another_kind_is_refused),
         cmocka_unit_test(nothing_is_torn),
     };
 

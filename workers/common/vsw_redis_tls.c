@@ -272,6 +272,7 @@ vsw_redis_tls_key(SSL_CTX *context, const char *name)
     }
 
     return SSL_CTX_use_PrivateKey_file(context, path, SSL_FILETYPE_PEM) == 1
+                   && SSL_CTX_check_private_key(context) == 1
                ? NULL
                : "must be the certificate's private key (PEM, without a "
                  "passphrase)";
