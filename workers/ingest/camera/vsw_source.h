@@ -153,6 +153,13 @@ int vsw_source_net_start(vsw_source_t *source, const char *url,
                          vsw_failure_t *failure);
 
 /*
+ * The same of the source's own URL, of which TLS is a part: all certificates
+ * that are shown meanwhile must be of its host, and be trusted.
+ */
+int vsw_source_net_secure_start(vsw_source_t *source, AVDictionary **options,
+                                vsw_failure_t *failure);
+
+/*
  * Where streams become known only by what comes: reads to the first packet of
  * video, which the next read returns, and chooses its stream.
  */

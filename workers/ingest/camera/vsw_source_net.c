@@ -3,11 +3,13 @@
  */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vsw_dial.h"
 #include "vsw_media_log.h"
 #include "vsw_source.h"
+#include "vsw_tls.h"
 
 /* A camera gets this long to hear that we leave. */
 #define VSW_CLOSE_US 100000
@@ -176,6 +178,67 @@ vsw_source_net_start(vsw_source_t *source, const char *url, const char *format,
 
     rc = vsw_net_options_check(*options, failure);
     av_dict_free(options);
+
+    return rc;
+}
+
+
+/* The host that a certificate must be of; free() it. */
+static char *
+vsw_net_host(const char *url)
+{
+    size_t      length;
+    const char *host = strstr(url, "://") + 3;
+    const char *end = host + strcspn(host, "/?#");
+    const char *at = memrchr(host, '@', (size_t) (end - host));
+
+    if (at != NULL) {
+        host = at + 1;
+    }
+
+    if (*host == '[') {
+        host++;
+        length = strcspn(host, "]");
+    } else {
+        length = strcspn(host, ":/?#");
+    }
+
+    return strndup(host, length);
+}
+
+
+/*
+ * libavformat does not check certificates of RTSP at all, and of RTMP no more
+ * once it dials anew to show a password; so it is seen to that GnuTLS does.
+ * No check, as with a libavformat that is built with another library, is a
+ * failure.
+ */
+int
+vsw_source_net_secure_start(vsw_source_t *source, AVDictionary **options,
+                            vsw_failure_t *failure)
+{
+    int   rc = VSTREAM_ERROR;
+    char *host = vsw_net_host(source->config->url);
+
+    if (host == NULL) {
+        av_dict_free(options);
+        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
+        return VSTREAM_ERROR;
+    }
+
+    vsw_tls_host_set(host);
+    rc = vsw_source_net_start(source, source->config->url,
+                              source->scheme->format, options, failure);
+
+    if (rc == VSTREAM_OK && !vsw_tls_has_checked()) {
+        vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
+                        "the camera's certificate cannot be checked here: "
+                        "libavformat is not built with GnuTLS");
+        rc = VSTREAM_ERROR;
+    }
+
+    vsw_tls_host_set(NULL);
+    free(host);
 
     return rc;
 }

@@ -418,7 +418,8 @@ vsw_poll_explain(vsw_source_t *source, CURLcode rc, vsw_failure_t *failure)
     case CURLE_PEER_FAILED_VERIFICATION:
         vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
                         "the camera's certificate is not trusted here: add "
-                        "the authority that signed it to this host's");
+                        "the authority that signed it to this host's, or to "
+                        "sources.ca_file of vstream-ingest");
         break;
 
     case CURLE_UNSUPPORTED_PROTOCOL:

@@ -32,17 +32,19 @@ vsw_rtmp_is_encoded(const char *url)
 static int
 vsw_rtmp_start(vsw_source_t *source, vsw_failure_t *failure)
 {
+    int           rc;
     AVDictionary *options = NULL;
 
-    if (vsw_source_net_options(source, &options, failure) != VSTREAM_OK
-        || vsw_source_net_start(source, source->config->url,
-                                source->scheme->format, &options, failure)
-               != VSTREAM_OK)
-    {
+    if (vsw_source_net_options(source, &options, failure) != VSTREAM_OK) {
         return VSTREAM_ERROR;
     }
 
-    return vsw_source_net_wait(source, failure);
+    rc = strcmp(source->scheme->name, "rtmps") == 0
+             ? vsw_source_net_secure_start(source, &options, failure)
+             : vsw_source_net_start(source, source->config->url,
+                                    source->scheme->format, &options, failure);
+
+    return rc == VSTREAM_OK ? vsw_source_net_wait(source, failure) : rc;
 }
 
 

@@ -11,7 +11,6 @@
 #include "vsw_assembler.h"
 #include "vsw_rtp_tap.h"
 #include "vsw_source.h"
-#include "vsw_tls.h"
 
 
 typedef struct {
@@ -73,66 +72,6 @@ vsw_rtsp_options(const vsw_source_t *source, AVDictionary **options,
 }
 
 
-/* The host that a certificate must be of; free() it. */
-static char *
-vsw_rtsp_host(const char *url)
-{
-    size_t      length;
-    const char *host = strstr(url, "://") + 3;
-    const char *end = host + strcspn(host, "/?#");
-    const char *at = memrchr(host, '@', (size_t) (end - host));
-
-    if (at != NULL) {
-        host = at + 1;
-    }
-
-    if (*host == '[') {
-        host++;
-        length = strcspn(host, "]");
-    } else {
-        length = strcspn(host, ":/?#");
-    }
-
-    return strndup(host, length);
-}
-
-
-/*
- * libavformat does not check certificates here, so it is seen to that GnuTLS
- * does.  No check at all, as with a libavformat that is built with another
- * library, is a failure.
- */
-static int
-vsw_rtsp_secure_start(vsw_source_t *source, AVDictionary **options,
-                      vsw_failure_t *failure)
-{
-    int   rc = VSTREAM_ERROR;
-    char *host = vsw_rtsp_host(source->config->url);
-
-    if (host == NULL) {
-        av_dict_free(options);
-        vsw_failure_set_av(failure, AVERROR(ENOMEM), "the camera");
-        return VSTREAM_ERROR;
-    }
-
-    vsw_tls_host_set(host);
-    rc = vsw_source_net_start(source, source->config->url,
-                              source->scheme->format, options, failure);
-
-    if (rc == VSTREAM_OK && !vsw_tls_has_checked()) {
-        vsw_failure_set(failure, VSTREAM_REASON_PROTOCOL_ERROR,
-                        "the camera's certificate cannot be checked here: "
-                        "libavformat is not built with GnuTLS");
-        rc = VSTREAM_ERROR;
-    }
-
-    vsw_tls_host_set(NULL);
-    free(host);
-
-    return rc;
-}
-
-
 static int
 vsw_rtsp_start(vsw_source_t *source, vsw_failure_t *failure)
 {
@@ -144,7 +83,7 @@ vsw_rtsp_start(vsw_source_t *source, vsw_failure_t *failure)
     }
 
     rc = vsw_rtsp_is_secure(source)
-             ? vsw_rtsp_secure_start(source, &options, failure)
+             ? vsw_source_net_secure_start(source, &options, failure)
              : vsw_source_net_start(source, source->config->url,
                                     source->scheme->format, &options, failure);
 

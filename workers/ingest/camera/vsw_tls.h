@@ -1,9 +1,9 @@
 /*
  * TLS where libavformat does not check certificates: it lets nobody ask for
- * that in rtsps:.  So gnutls_handshake() is defined in this executable, and
- * asks GnuTLS, which libavformat is built with, to check as it shakes hands.
- * The authorities of sources.ca_file are trusted in all connections, beside
- * the host's own.
+ * that in rtsps:, and in rtmps: forgets it.  So gnutls_handshake() is defined
+ * in this executable, and asks GnuTLS, which libavformat is built with, to
+ * check as it shakes hands.  The authorities of sources.ca_file are trusted in
+ * all connections, beside the host's own.
  */
 
 #ifndef VSW_TLS_H
