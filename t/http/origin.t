@@ -194,4 +194,16 @@ subtest 'nginx -t' => sub {
         'does not even connect';
 };
 
+subtest 'as many as there may be, with the longest of sources' => sub {
+    my $own = start_redis();
+    my $source = 'rtsp://192.0.2.1/' . 'x' x 2031;
+    my $nginx = start_nginx($own, workers => 1, http => join '', map {
+        "vstream_camera c$_ $source substream=$source;\n" } 1 .. 1024);
+
+    ok wait_for(sub { $own->command('HLEN', $hash) == 1024 }),
+        'all are declared';
+    is $nginx->get('/ready')->{status}, 200, 'nginx is ready, and stays it';
+    is $nginx->metric('vstream_redis_losses_total'), 0, 'at the first try';
+};
+
 finish();
