@@ -217,13 +217,15 @@ run stop status media kafka redis6:
 packages:
 	@$(LOCAL) packages gateway cameras kafka checks
 
-# Files that fail are run once more, alone: a machine that others use too may
-# stand still for a second.  The last lines are the verdict.
-PROVE = B=$(B) SANITIZE=$(SANITIZE) prove --statefile=$(B)/prove.state
+# Most tests wait more than they work, so some run side by side.  Files that
+# fail are run once more, alone: a machine that others use too may stand still
+# for a second.  The last lines are the verdict.
+JOBS ?= $(shell nproc)
+PROVE = B=$(B) SANITIZE=$(SANITIZE) prove --timer --statefile=$(B)/prove.state
 check: packages
 	@$(MAKE) --no-print-directory -j $$(nproc) test-programs media kafka redis6
 	@rm -f $(B)/prove.state
-	@$(PROVE) --state=save $(TESTS) || { \
+	@$(PROVE) -j $(JOBS) --state=save $(TESTS) || { \
 	    echo "Once more, what failed:"; $(PROVE) --state=failed; }
 
 test-programs: all cameras clients $(UNIT_BIN) $(REPLAY_BIN) \
