@@ -5,6 +5,7 @@
  */
 
 #include "vstream_source.h"
+#include "vstream_kafka.h"
 #include "vstream_number.h"
 #include "vstream_source_option.h"
 
@@ -41,7 +42,6 @@ static vstream_slice_t vstream_source_query_split(vstream_slice_t   rest,
 static int             vstream_source_is_printable(vstream_slice_t text);
 static int    vstream_source_is_host(vstream_slice_t host, const char *extra);
 static int    vstream_source_is_address(vstream_slice_t host);
-static int    vstream_source_is_topic(vstream_slice_t topic);
 static int    vstream_source_has_parent(vstream_slice_t path);
 static size_t vstream_source_find(vstream_slice_t text, const char *stops);
 static size_t vstream_source_find_last(vstream_slice_t text, char c);
@@ -395,7 +395,7 @@ vstream_source_topic_read(vstream_slice_t rest, vstream_source_t *source)
         return VSTREAM_SOURCE_PLACED_CREDENTIAL;
     }
 
-    if (!vstream_source_is_topic(source->path)) {
+    if (vstream_kafka_topic_check(source->path) != VSTREAM_OK) {
         return VSTREAM_SOURCE_BAD_TOPIC;
     }
 
@@ -480,21 +480,6 @@ vstream_source_is_address(vstream_slice_t host)
     }
 
     return 1;
-}
-
-
-/* As Kafka wants it; "." and ".." are no topics. */
-static int
-vstream_source_is_topic(vstream_slice_t topic)
-{
-    if (topic.length > VSTREAM_SOURCE_TOPIC_MAX
-        || (topic.length == 1 && topic.data[0] == '.')
-        || (topic.length == 2 && memcmp(topic.data, "..", 2) == 0))
-    {
-        return 0;
-    }
-
-    return vstream_source_is_host(topic, "._-");
 }
 
 

@@ -19,7 +19,6 @@
 #include "vstream_slice.h"
 
 #define VSTREAM_SOURCE_MAX          2048
-#define VSTREAM_SOURCE_TOPIC_MAX    249
 #define VSTREAM_CREDENTIAL_NAME_MAX 64
 
 

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "vstream_kafka.h"
 #include "vstream_source_option.h"
 
 
@@ -458,12 +459,12 @@ limits(void **state)
         vstream_source_read((vstream_slice_t) { text, (size_t) n }, &source),
         VSTREAM_SOURCE_BAD_PLACEHOLDER);
 
-    n = snprintf(text, sizeof(text), "kafka:%0*d", VSTREAM_SOURCE_TOPIC_MAX, 0);
+    n = snprintf(text, sizeof(text), "kafka:%0*d", VSTREAM_KAFKA_TOPIC_MAX, 0);
     assert_int_equal(
         vstream_source_read((vstream_slice_t) { text, (size_t) n }, &source),
         VSTREAM_SOURCE_OK);
 
-    n = snprintf(text, sizeof(text), "kafka:%0*d", VSTREAM_SOURCE_TOPIC_MAX + 1,
+    n = snprintf(text, sizeof(text), "kafka:%0*d", VSTREAM_KAFKA_TOPIC_MAX + 1,
                  0);
     assert_int_equal(
         vstream_source_read((vstream_slice_t) { text, (size_t) n }, &source),

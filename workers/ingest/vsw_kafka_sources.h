@@ -22,6 +22,7 @@
 #include "vsw_kafka_reader.h"
 #include "vsw_link.h"
 #include "vstream_camera_id.h"
+#include "vstream_kafka.h"
 #include "vstream_source.h"
 
 #define VSW_KAFKA_SILENT_MS 10000 /* without a value: worth a word */
@@ -68,7 +69,7 @@ struct vsw_kafka_topic_s {
     struct vsw_kafka_sources_s *sources;
     vsw_kafka_reader_t         *reader;
     vsw_kafka_tap_t            *taps;
-    char                        name[VSTREAM_SOURCE_TOPIC_MAX + 1];
+    char                        name[VSTREAM_KAFKA_TOPIC_MAX + 1];
     uint64_t unclaimed; /* values that are of no camera here */
     uint64_t too_large;
 };
