@@ -121,6 +121,33 @@ SKIP: {
         ($best) = sort { $a <=> $b } map {
             difference(gray($camera->jpeg(1), $folder), $_) } @want;
         cmp_ok $best, '<', 2, 'and with rows of another length';
+
+        # the same of planes, of which some have shorter rows
+        for ([ NV12 => 'nv12', 'a320', 0 ],
+            [ YU12 => 'yuv420p', 'a160', 320 * 240 ])
+        {
+            my ($fourcc, $name, $row, $whole) = @$_;
+            my $planes = clip("$name.yuv", qw(-f rawvideo -pix_fmt yuyv422
+                -s 320x240 -i), $raw, qw(-f rawvideo -pix_fmt), $name);
+            open my $in, '<:raw', $planes or die $!;
+            my $bytes = do { local $/; <$in> };
+            my $pad = sub ($rows, $form) {
+                join '', map { $_ . 'x' x (length($_) / 5) }
+                    unpack "($form)*", $rows;
+            };
+
+            write_file('wide.yuv', join '', map {
+                $pad->(substr($_, 0, $whole), 'a320')
+                    . $pad->(substr($_, $whole), $row)
+            } unpack '(a115200)*', $bytes);
+            $camera = webcam(%fake, FILE => $wide, STRIDE => 384,
+                MODES => "$fourcc:320x240\@30",
+                SIZES => join(',', (384 * 360) x 5), watch => 0, frames => 1,
+                configure => { quality => 95 });
+            ($best) = sort { $a <=> $b } map {
+                difference(gray($camera->jpeg(1), $folder), $_) } @want;
+            cmp_ok $best, '<', 2, "$name with longer rows";
+        }
     };
 
     subtest 'what can go wrong' => sub {

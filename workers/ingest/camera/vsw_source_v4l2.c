@@ -462,7 +462,7 @@ vsw_v4l2_filters_create(vsw_source_t *source)
 static void
 vsw_v4l2_parameters_set(vsw_source_t *source)
 {
-    const vsw_v4l2_t  *v = source->state;
+    vsw_v4l2_t        *v = source->state;
     AVCodecParameters *p = source->parameters;
 
     p->codec_type = AVMEDIA_TYPE_VIDEO;
@@ -473,6 +473,11 @@ vsw_v4l2_parameters_set(vsw_source_t *source)
 
     if (p->codec_id == AV_CODEC_ID_RAWVIDEO) {
         p->color_space = AVCOL_SPC_SMPTE170M; /* whatever their size */
+
+        if (v->stride == 0) { /* a device that does not say */
+            v->stride = (uint32_t) av_image_get_linesize(v->mode.format->pixels,
+                                                         p->width, 0);
+        }
     }
 }
 
@@ -560,24 +565,49 @@ vsw_v4l2_buffer_wait(vsw_source_t *source, struct v4l2_buffer *b)
 }
 
 
-/* Rows of a packed form, without what the device puts behind each. */
+/*
+ * A raw picture without what the device puts behind each row: behind those of
+ * other planes that is as much in proportion, and behind the last it may lack.
+ */
 static int
 vsw_v4l2_rows_copy(const vsw_v4l2_t *v, AVPacket *packet, const uint8_t *data,
                    size_t size)
 {
-    size_t row = (size_t) v->mode.width * v->mode.format->bits / 8;
+    int                plane, want, all;
+    int                width = (int) v->mode.width;
+    int                height = (int) v->mode.height;
+    int                rows[4], strides[4] = { 0 };
+    uint8_t           *from[4], *to[4];
+    enum AVPixelFormat pixels = v->mode.format->pixels;
 
-    if (v->stride < row
-        || size < (size_t) v->stride * (v->mode.height - 1) + row) {
+    want = av_image_get_buffer_size(pixels, width, height, 1);
+
+    if (want < 0 || av_image_fill_linesizes(rows, pixels, width) < 0
+        || v->stride < (uint32_t) rows[0])
+    {
         return AVERROR_INVALIDDATA;
     }
 
-    if (av_new_packet(packet, (int) (row * v->mode.height)) < 0) {
+    for (plane = 0; plane < 4 && rows[plane] > 0; plane++) {
+        strides[plane] = (int) ((int64_t) rows[plane] * v->stride / rows[0]);
+    }
+
+    all =
+        av_image_fill_pointers(from, pixels, height, (uint8_t *) data, strides);
+    plane--;
+
+    if (all < 0 || size < (size_t) (all - (strides[plane] - rows[plane]))) {
+        return AVERROR_INVALIDDATA;
+    }
+
+    if (av_new_packet(packet, want) < 0) {
         return AVERROR(ENOMEM);
     }
 
-    av_image_copy_plane(packet->data, (int) row, data, (int) v->stride,
-                        (int) row, (int) v->mode.height);
+    (void) av_image_fill_arrays(to, rows, packet->data, pixels, width, height,
+                                1);
+    av_image_copy(to, rows, (const uint8_t **) from, strides, pixels, width,
+                  height);
 
     return 0;
 }
@@ -588,22 +618,8 @@ static int
 vsw_v4l2_picture_copy(const vsw_v4l2_t *v, AVPacket *packet,
                       const uint8_t *data, size_t size)
 {
-    int want;
-
     if (v->mode.format->codec == AV_CODEC_ID_RAWVIDEO) {
-        if (v->mode.format->is_packed && v->stride > 0) {
-            return vsw_v4l2_rows_copy(v, packet, data, size);
-        }
-
-        want = av_image_get_buffer_size(v->mode.format->pixels,
-                                        (int) v->mode.width,
-                                        (int) v->mode.height, 1);
-
-        if (want < 0 || size < (size_t) want) {
-            return AVERROR_INVALIDDATA;
-        }
-
-        size = (size_t) want;
+        return vsw_v4l2_rows_copy(v, packet, data, size);
     }
 
     if (size == 0 || size > INT_MAX - AV_INPUT_BUFFER_PADDING_SIZE) {

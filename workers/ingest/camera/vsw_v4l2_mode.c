@@ -21,18 +21,16 @@
 
 /* What is liked best comes first. */
 static const vsw_v4l2_format_t vsw_v4l2_formats[] = {
-    { V4L2_PIX_FMT_MJPEG, "mjpeg", AV_CODEC_ID_MJPEG, AV_PIX_FMT_NONE, false,
-      0 },
-    { V4L2_PIX_FMT_JPEG, "mjpeg", AV_CODEC_ID_MJPEG, AV_PIX_FMT_NONE, false,
-      0 },
-    { V4L2_PIX_FMT_NV12, "nv12", VSW_RAW, AV_PIX_FMT_NV12, false, 0 },
-    { V4L2_PIX_FMT_YUV420, "yuv420p", VSW_RAW, AV_PIX_FMT_YUV420P, false, 0 },
-    { V4L2_PIX_FMT_YUYV, "yuyv422", VSW_RAW, AV_PIX_FMT_YUYV422, true, 16 },
-    { V4L2_PIX_FMT_UYVY, "uyvy422", VSW_RAW, AV_PIX_FMT_UYVY422, true, 16 },
-    { V4L2_PIX_FMT_RGB24, "rgb24", VSW_RAW, AV_PIX_FMT_RGB24, true, 24 },
-    { V4L2_PIX_FMT_BGR24, "bgr24", VSW_RAW, AV_PIX_FMT_BGR24, true, 24 },
-    { V4L2_PIX_FMT_GREY, "gray", VSW_RAW, AV_PIX_FMT_GRAY8, true, 8 },
-    { V4L2_PIX_FMT_H264, "h264", AV_CODEC_ID_H264, AV_PIX_FMT_NONE, false, 0 },
+    { V4L2_PIX_FMT_MJPEG, "mjpeg", AV_CODEC_ID_MJPEG, AV_PIX_FMT_NONE },
+    { V4L2_PIX_FMT_JPEG, "mjpeg", AV_CODEC_ID_MJPEG, AV_PIX_FMT_NONE },
+    { V4L2_PIX_FMT_NV12, "nv12", VSW_RAW, AV_PIX_FMT_NV12 },
+    { V4L2_PIX_FMT_YUV420, "yuv420p", VSW_RAW, AV_PIX_FMT_YUV420P },
+    { V4L2_PIX_FMT_YUYV, "yuyv422", VSW_RAW, AV_PIX_FMT_YUYV422 },
+    { V4L2_PIX_FMT_UYVY, "uyvy422", VSW_RAW, AV_PIX_FMT_UYVY422 },
+    { V4L2_PIX_FMT_RGB24, "rgb24", VSW_RAW, AV_PIX_FMT_RGB24 },
+    { V4L2_PIX_FMT_BGR24, "bgr24", VSW_RAW, AV_PIX_FMT_BGR24 },
+    { V4L2_PIX_FMT_GREY, "gray", VSW_RAW, AV_PIX_FMT_GRAY8 },
+    { V4L2_PIX_FMT_H264, "h264", AV_CODEC_ID_H264, AV_PIX_FMT_NONE },
 };
 
 #define VSW_V4L2_FORMATS                                                       \

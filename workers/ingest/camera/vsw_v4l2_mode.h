@@ -22,9 +22,7 @@ typedef struct {
     uint32_t           fourcc; /* of V4L2 */
     const char        *name;   /* in `format=` */
     enum AVCodecID     codec;
-    enum AVPixelFormat pixels;    /* where the codec is AV_CODEC_ID_RAWVIDEO */
-    bool               is_packed; /* one plane, of `bits` for each pixel */
-    uint32_t           bits;
+    enum AVPixelFormat pixels; /* where the codec is AV_CODEC_ID_RAWVIDEO */
 } vsw_v4l2_format_t;
 
 typedef struct {
