@@ -101,6 +101,7 @@ typedef struct {
     size_t                         elements;   /* of it, as announced */
     ngx_http_vstream_push_t        push;
     unsigned                       complained : 1; /* loss has been logged */
+    unsigned                       distrusted : 1; /* so has its certificate */
     unsigned                       greeted : 1;    /* was READY once */
     unsigned                       refusing : 1;   /* the last PING, too */
     unsigned                       old : 1; /* of a version we cannot use */
@@ -216,8 +217,6 @@ ngx_http_vstream_redis_exit(void)
 
         ngx_http_vstream_redis_close(redis);
     }
-
-    ngx_http_vstream_redis_tls_exit();
 }
 
 
@@ -419,6 +418,9 @@ ngx_http_vstream_redis_secured(ngx_connection_t *c)
             : "no memory";
 
     if (refusal) {
+        /* Of another Redis, perhaps, than the one whose loss was told. */
+        redis->complained &= redis->distrusted;
+        redis->distrusted = 1;
         ngx_http_vstream_redis_lost(redis, refusal, 0);
         return;
     }
@@ -541,6 +543,7 @@ ngx_http_vstream_redis_ready(ngx_http_vstream_redis_t *redis)
     ngx_http_vstream_redis_set_state(redis, NGX_HTTP_VSTREAM_REDIS_READY);
     redis->greeted = 1;
     redis->old = 0;
+    redis->distrusted = 0;
     ngx_http_vstream_counted->redis_connections++;
 
     if (redis->complained) {

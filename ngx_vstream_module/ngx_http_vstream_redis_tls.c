@@ -3,7 +3,8 @@
  *
  * DESIGN.  nginx logs what OpenSSL refuses by itself, some of it as "crit",
  * again at each try.  So a connection under TLS logs into a line of ours, and
- * whoever closes the connection tells it, once.
+ * whoever closes the connection tells it, once.  No session is resumed: a
+ * certificate that has expired meanwhile would be accepted with it.
  */
 
 #include "ngx_http_vstream_redis_tls.h"
@@ -27,13 +28,9 @@ static ngx_int_t  ngx_http_vstream_redis_tls_private(ngx_conf_t *cf,
 static ngx_uint_t ngx_http_vstream_redis_tls_is_address(ngx_str_t *name);
 static ngx_int_t  ngx_http_vstream_redis_tls_check_address(ngx_connection_t *c,
                                                            ngx_str_t *name);
-static void       ngx_http_vstream_redis_tls_save(ngx_connection_t *c);
 static void ngx_http_vstream_redis_tls_note(ngx_log_t *log, ngx_uint_t level,
                                             u_char *buf, size_t len);
 
-
-/* Of this process's connections the newest, to be resumed by all of them. */
-static ngx_ssl_session_t *ngx_http_vstream_redis_session;
 
 static ngx_log_t  ngx_http_vstream_redis_tls_log;
 static char       ngx_http_vstream_redis_tls_text[NGX_MAX_ERROR_STR];
@@ -67,8 +64,7 @@ ngx_http_vstream_redis_tls_init(ngx_conf_t                    *cf,
     cln->data = ssl;
 
     if (ngx_http_vstream_redis_tls_trust(cf, ssl, &redis->ca_file) != NGX_OK
-        || ngx_http_vstream_redis_tls_identity(cf, ssl, redis) != NGX_OK
-        || ngx_ssl_client_session_cache(cf, ssl, 1) != NGX_OK)
+        || ngx_http_vstream_redis_tls_identity(cf, ssl, redis) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -221,12 +217,6 @@ ngx_http_vstream_redis_tls_handshake(ngx_connection_t              *c,
         return NGX_ERROR;
     }
 
-    if (ngx_http_vstream_redis_session) {
-        (void) ngx_ssl_set_session(c, ngx_http_vstream_redis_session);
-    }
-
-    c->ssl->save_session = ngx_http_vstream_redis_tls_save;
-
     rc = ngx_ssl_handshake(c);
 
     if (rc == NGX_AGAIN) {
@@ -316,43 +306,12 @@ void
 ngx_http_vstream_redis_tls_close(ngx_connection_t *c)
 {
     if (c->ssl) {
-        if (!c->ssl->handshaked) {
-            ngx_http_vstream_redis_tls_exit();
-        }
-
-        c->ssl->save_session = NULL;
         c->ssl->no_wait_shutdown = 1;
         c->ssl->no_send_shutdown = 1;
         (void) ngx_ssl_shutdown(c);
     }
 
     c->log = c->read->log;
-}
-
-
-/* Also where a session may be what the other end did not like. */
-void
-ngx_http_vstream_redis_tls_exit(void)
-{
-    if (ngx_http_vstream_redis_session) {
-        ngx_ssl_free_session(ngx_http_vstream_redis_session);
-        ngx_http_vstream_redis_session = NULL;
-    }
-}
-
-
-/* With TLS 1.3 it comes after the handshake, and more than once. */
-static void
-ngx_http_vstream_redis_tls_save(ngx_connection_t *c)
-{
-    ngx_ssl_session_t *session;
-
-    session = ngx_ssl_get_session(c);
-
-    if (session) {
-        ngx_http_vstream_redis_tls_exit();
-        ngx_http_vstream_redis_session = session;
-    }
 }
 
 

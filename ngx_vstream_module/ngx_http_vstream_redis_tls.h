@@ -36,8 +36,5 @@ const char *ngx_http_vstream_redis_tls_said(void);
 /* Before the connection is closed; the other end is not waited for. */
 void ngx_http_vstream_redis_tls_close(ngx_connection_t *c);
 
-/* This process ends. */
-void ngx_http_vstream_redis_tls_exit(void);
-
 
 #endif /* NGX_HTTP_VSTREAM_REDIS_TLS_H */

@@ -42,6 +42,12 @@ sub picture ($viewer) {
     return undef;
 }
 
+# Connected to before its certificate expires; what comes then is seen below.
+my $expiring = start_redis(tls => [ $ca->issue('expiring', valid => 5) ]);
+my $expires = time() + 5;
+my $connected = start_nginx($redis, workers => 1, wait => 0,
+    redis_line => line($expiring->tls_url('nginx'), $trust));
+
 Vstream::Camera->new($redis, 'gate')->declare;
 Vstream::Load->publish($redis, cameras => ['gate'], fps => 10,
     smallest => 300_000, largest => 400_000);
@@ -77,7 +83,6 @@ Vstream::Load->publish($redis, cameras => ['gate'], fps => 10,
         'cut: all connections are back';
     ok wait_for(sub { picture($late) }, 10), 'cut: pictures go on';
 
-    # Redis restarted: sessions that it does not know any more.
     $redis->kill->start_again;
     Vstream::Camera->new($redis, 'gate')->declare;
     ok wait_for(sub { $nginx->metric('vstream_redis_connections') == 4 }, 10),
@@ -100,7 +105,7 @@ Vstream::Load->publish($redis, cameras => ['gate'], fps => 10,
 my %server = (
     named => start_redis(tls => [ $ca->issue('named',
         names => ['redis.example'], addresses => []) ]),
-    expired => start_redis(tls => [ $ca->issue('expired', expired => 1) ]),
+    expired => start_redis(tls => [ $ca->issue('expired', valid => -86400) ]),
     mutual => start_redis(tls => [ $ca->issue('mutual') ],
         ca => $other->file),
     six => start_redis(tls => [ $ca->issue('six', names => [],
@@ -176,6 +181,17 @@ for my $case (@refused) {
     cmp_ok scalar(@lines), '<=', 2, "$name: once for each connection"
         or diag join "\n", @lines;
 }
+
+
+# The certificate is looked at again at each connection.
+sleep 0.1 while time() < $expires + 1;
+$expiring->command('CLIENT', 'KILL', 'TYPE', $_, 'SKIPME', 'yes')
+    for qw(normal pubsub);
+ok wait_for(sub {
+    $connected->error_log =~ /its certificate: certificate has expired/
+}), 'expired meanwhile: is told';
+ok wait_for(sub { $connected->get('/ready')->{status} == 503 }),
+    'expired meanwhile: not ready';
 
 
 # Handshakes that fail on their way: cut after some bytes, each time a little

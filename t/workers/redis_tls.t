@@ -125,7 +125,7 @@ subtest 'pictures' => sub {
 subtest 'certificates' => sub {
     my $named = start_redis(tls => [ $ca->issue('named',
         names => ['redis.example'], addresses => []) ]);
-    my $expired = start_redis(tls => [ $ca->issue('expired', expired => 1) ]);
+    my $expired = start_redis(tls => [ $ca->issue('expired', valid => -86400) ]);
     my %refused = (
         'another CA' => [ section($redis->tls_url('ingest'),
             'ca_file: ' . $other->file, $identity),

@@ -78,9 +78,10 @@ struct vsw_redis_s {
     uint64_t           connections;
     const char        *broken; /* why the connection must be closed, or NULL */
     unsigned           hung : 1;
-    unsigned           refused : 1; /* try again slowly */
-    unsigned           old : 1;     /* of a version that cannot be used */
-    unsigned           told : 1;    /* this outage has been logged */
+    unsigned           refused : 1;      /* try again slowly */
+    unsigned           old : 1;          /* of a version that cannot be used */
+    unsigned           told : 1;         /* this outage has been logged */
+    unsigned           told_refused : 1; /* and that it refuses us, or we it */
     unsigned           reading_writes : 1; /* TLS reads on when it can write */
     unsigned           writing_reads : 1;  /* and the other way round */
 };
@@ -333,12 +334,13 @@ vsw_redis_close(vsw_redis_t *redis, const char *why)
 {
     bool was_up = redis->state == VSW_REDIS_UP;
 
-    if (!redis->told || was_up) {
+    if (!redis->told || was_up || (redis->refused && !redis->told_refused)) {
         vsw_log(redis->refused ? VSW_LOG_ERROR : VSW_LOG_WARN,
                 redis->refused ? "redis refused" : "redis is away",
                 VSW_LOG_TEXT("connection", redis->options.name),
                 VSW_LOG_TEXT("reason", why));
         redis->told = 1;
+        redis->told_refused = redis->refused;
     }
 
     if (was_up && vsw_clock_ms() - redis->entered_ms > VSW_REDIS_STEADY_MS) {

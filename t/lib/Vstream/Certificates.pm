@@ -24,7 +24,8 @@ sub new ($class, $folder, $name) {
 sub file ($self) { return "$self->{folder}/$self->{name}.ca.pem" }
 
 # Signs a certificate; returns its file and its key's.  Options: names,
-# addresses (what it is for; localhost and 127.0.0.1), expired, client.
+# addresses (what it is for; localhost and 127.0.0.1), valid (seconds from now
+# on, a day; negative: it has expired), client.
 sub issue ($self, $name, %options) {
     my $file = "$self->{folder}/$self->{name}.$name";
     my @names = @{ $options{names} // ['localhost'] };
@@ -36,7 +37,7 @@ sub issue ($self, $name, %options) {
         subjectAltNames => [ (map { [ DNS => $_ ] } @names),
             map { [ IP => $_ ] } @addresses ],
         not_before => $now - 20 * 86400,
-        not_after => $now + ($options{expired} ? -86400 : 86400),
+        not_after => $now + ($options{valid} // 86400),
         purpose => $options{client} ? 'client' : 'server');
 
     PEM_cert2file($cert, "$file.pem");
