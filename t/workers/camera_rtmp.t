@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/../lib";
 
 use Vstream::CameraServer;
 use Vstream::Certificates;
-use Vstream::Driver;
+use Vstream::Driver qw(drive server);
 use Vstream::Publisher;
 use Vstream::Test;
 

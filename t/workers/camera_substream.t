@@ -17,7 +17,7 @@ my $quoted = 's3cr%3At%2F%25p%40ss';
 my @coding = (qw(-c:v libx264 -preset veryfast -bf 0), '-pix_fmt', 'yuv420p');
 my $clip = clip('plain.mp4', qw(-f lavfi -i),
     'testsrc2=size=640x360:rate=20:duration=4', @coding, qw(-g 20));
-my $small = clip('small.mp4', qw(-f lavfi -i),
+my $small = clip('quarter.mp4', qw(-f lavfi -i),
     'testsrc2=size=320x180:rate=10:duration=4', @coding, qw(-g 10));
 
 write_file('password', "$secret\n");
