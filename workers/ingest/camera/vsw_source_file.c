@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <libavutil/common.h>
 #include <libavutil/time.h>
 
 #include "vsw_source.h"
@@ -388,7 +389,7 @@ vsw_file_time_us(const vsw_source_t *source, const AVPacket *packet)
     }
 
     if (ticks == AV_NOPTS_VALUE) {
-        return file->last_time_us + vsw_file_interval_us(source);
+        return av_sat_add64(file->last_time_us, vsw_file_interval_us(source));
     }
 
     return vsw_source_time_us(ticks, timebase);
@@ -406,13 +407,13 @@ vsw_file_step_us(const vsw_source_t *source, int64_t time_us)
 {
     int64_t     latest_us = atomic_load(&source->deadline_us);
     vsw_file_t *file = source->state;
-    int64_t     step_us = time_us - file->last_time_us;
+    int64_t     step_us = av_sat_sub64(time_us, file->last_time_us);
 
     file->moment_units =
         step_us < VSW_FILE_STEP_MIN_US ? file->moment_units + 1 : 0;
 
     if (step_us < 0 || file->moment_units > VSW_FILE_MOMENT_MAX
-        || file->due_us + step_us > latest_us - VSW_FILE_MARGIN_US)
+        || step_us > latest_us - VSW_FILE_MARGIN_US - file->due_us)
     {
         return vsw_file_interval_us(source);
     }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libavutil/common.h>
 #include <libavutil/opt.h>
 #include <libavutil/time.h>
 
@@ -491,7 +492,7 @@ vsw_http_pace(vsw_source_t *source, const AVPacket *packet)
     }
 
     time_us = vsw_source_time_us(packet->dts, stream->time_base);
-    step_us = time_us - http->time_us;
+    step_us = av_sat_sub64(time_us, http->time_us);
     http->time_us = time_us;
 
     if (http->due_us == 0 || step_us < 0 || step_us > VSW_HLS_STEP_MAX_US) {
