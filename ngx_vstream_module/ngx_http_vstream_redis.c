@@ -584,7 +584,11 @@ ngx_http_vstream_redis_lost(ngx_http_vstream_redis_t *redis, const char *why,
         redis->old = 0; /* whatever it was, now it is away */
     }
 
-    if (!redis->complained) {
+    /* Where one address of several refuses, another may tell more. */
+    if (!redis->complained
+        && (redis->state > NGX_HTTP_VSTREAM_REDIS_CONNECTING
+            || redis->address % ngx_http_vstream_redis_conf->naddrs == 0))
+    {
         redis->complained = 1;
         ngx_log_error(NGX_LOG_ERR, ngx_http_vstream_redis_log, err,
                       "vstream: redis \"%V\", connection %ui: %s; "

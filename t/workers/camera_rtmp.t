@@ -20,7 +20,7 @@ my $strangers = Vstream::Certificates->new($folder, 'strangers');
 my @front = $cameras->issue('front');
 my @stranger = $strangers->issue('stranger');
 my $nginx = rtmp_server();
-my $publisher = publish(clip('gop1s.mp4'), 'flv',
+my $publisher = publish(Vstream::CameraServer::clip('gop1s.mp4'), 'flv',
     'rtmp://127.0.0.1:' . $nginx->port . '/live/street');
 
 
