@@ -157,6 +157,13 @@ vsw_kafka_release(vsw_kafka_t *kafka)
 }
 
 
+bool
+vsw_kafka_is_over(void)
+{
+    return rd_kafka_thread_cnt() == 0;
+}
+
+
 rd_kafka_t *
 vsw_kafka_handle(const vsw_kafka_t *kafka)
 {

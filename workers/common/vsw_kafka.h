@@ -79,6 +79,9 @@ bool vsw_kafka_destroy(vsw_kafka_t *kafka);
  */
 void vsw_kafka_release(vsw_kafka_t *kafka);
 
+/* Has the last thread of all clients ended? */
+bool vsw_kafka_is_over(void);
+
 rd_kafka_t *vsw_kafka_handle(const vsw_kafka_t *kafka);
 
 /* For results of the admin API, and where a consumer's queue is sent to. */

@@ -80,6 +80,11 @@ vsw_supervisor_run(const vsw_options_t *options, vsw_ingest_config_t *config)
 
     vsw_supervisor_stop(&supervisor);
 
+    /* exit() would take OpenSSL from under a thread that still looks around. */
+    if (!vsw_kafka_is_over()) {
+        _exit(supervisor.exit_code);
+    }
+
     return supervisor.exit_code;
 }
 

@@ -271,7 +271,8 @@ sub start_again ($self) {
 
 sub left_behind ($self) { return () }
 
-# Errors that the test means to provoke are expected; no others may be there.
+# Errors that the test means to provoke are expected; no others may be there,
+# but what a busy machine makes of a broker that heartbeats to itself.
 sub expect ($self, $pattern) {
     push @{ $self->{expected} }, $pattern;
     return $self;
@@ -281,7 +282,9 @@ sub complaints ($self) {
     my @lines = grep { /^[\d:.]+ (?:ERROR|FATAL) |OutOfMemoryError/ }
         split /\n/, $self->log;
 
-    for my $pattern (@{ $self->{expected} // [] }) {
+    for my $pattern (qr/controller event queue overloaded/,
+        @{ $self->{expected} // [] })
+    {
         @lines = grep { $_ !~ $pattern } @lines;
     }
 
