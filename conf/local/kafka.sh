@@ -68,22 +68,14 @@ kafka_make_one() {
 }
 
 
-# With Debian's own Python, whatever else is on this machine.
 kafka_make_python() {
     local folder=$ROOT/build/kafka/python log=$ROOT/build/kafka/pip.log
     local wanted=$ROOT/conf/local/kafka/requirements.txt
 
     ! cmp -s "$wanted" "$folder/requirements.txt" || return 0
     echo "fetching kafka-python"
-    rm -rf "$folder" "$folder.new"
-
-    /usr/bin/python3 -m pip install --no-cache-dir --no-deps \
-        --root-user-action ignore --require-hashes -r "$wanted" \
-        --target "$folder.new" > "$log" 2>&1 &&
-        cp "$wanted" "$folder.new/" && mv "$folder.new" "$folder" || {
-        log_show "$log" 3
+    python_fetch "$folder" "$wanted" "$log" ||
         die "pip failed to fetch kafka-python; all it said is in $log"
-    }
 }
 
 

@@ -128,3 +128,18 @@ sudo: apt-get install --no-install-recommends $MISSING"
     }
     STEP_DETAIL=
 }
+
+
+# python_fetch FOLDER REQUIREMENTS LOG: what these name of PyPI, whole or not at
+# all; with Debian's own Python, whatever else is on this machine.
+python_fetch() {
+    rm -rf "$1" "$1.new"
+
+    /usr/bin/python3 -m pip install --no-cache-dir --no-deps \
+        --root-user-action ignore --require-hashes -r "$2" \
+        --target "$1.new" > "$3" 2>&1 &&
+        cp "$2" "$1.new/" && mv "$1.new" "$1" || {
+        log_show "$3" 3
+        return 1
+    }
+}
