@@ -13,6 +13,7 @@ use lib "$FindBin::Bin/../lib";
 
 use IO::Select;
 use IO::Socket::INET;
+use JSON::PP;
 use POSIX ();
 
 use Vstream::CameraServer;
@@ -21,6 +22,7 @@ use Vstream::Test;
 
 my $soak = $ENV{VSTREAM_SOAK};
 my $cameras = 64;
+my %result = (row => 'W7', cameras => $cameras);
 my $flaps = $soak ? 30 : 2;
 my $outage = $soak ? 60 : 4;
 
@@ -195,13 +197,13 @@ subtest 'all go down together' => sub {
     cmp_ok $first_half, '>', @times - $first_half, 'waits grow';
     cmp_ok busiest(0.1, @second), '<=', $cameras / 4,
         'they do not come together' or diag join ' ', sort @second;
-    note sprintf '%d dials in %.1f s; at most %d in a second', scalar @times,
-        $until - $from, busiest(1, @times);
+    @result{qw(dials outage_s most_in_a_second)}
+        = (scalar @times, int $until - $from, busiest(1, @times));
 
     $network->signal('USR2');
     my $back = time();
     all_stream('all are back', $outage * 4 + 3 * patience());
-    note sprintf 'the last one after %.1f s', time() - $back;
+    $result{all_back_s} = int time() - $back;
 };
 
 subtest 'flapping' => sub {
@@ -220,11 +222,11 @@ subtest 'flapping' => sub {
     cmp_ok @times, '<=', $cameras * (3 + 3 * $flaps),
         'a cut costs a few dials' or diag scalar @times;
     all_stream('all stream at last', 40 + 3 * patience());
-    note sprintf 'FAULTS W7: %d cuts, %.1f dials/s', $flaps,
-        @times / ($until - $from);
+    @result{qw(cuts dials_while_flapping)} = ($flaps, scalar @times);
 };
 
 cmp_ok most_at_once(), '<=', 1, 'never two connections to one camera';
+diag(JSON::PP->new->canonical->encode(\%result));
 
 $network->signal('TERM')->wait_end;
 $http->stop;

@@ -13,6 +13,7 @@ use lib "$FindBin::Bin/../lib";
 
 use IO::Select;
 use IO::Socket::INET;
+use JSON::PP;
 use POSIX ();
 
 use Vstream::Driver ();
@@ -247,9 +248,9 @@ for my $round (1 .. $rounds) {
     };
 }
 
-note sprintf 'FAULTS S1: seed %d, %d sources, %d addresses%s, 0 packets',
-    $seed, scalar @sources, $rounds * $spellings,
-    $may_name ? '' : ', no names';
+diag(JSON::PP->new->canonical->encode({ row => 'S1', seed => $seed,
+    sources => scalar @sources, addresses => $rounds * $spellings,
+    names => $may_name ? 1 : 0 }));
 
 $server->signal('TERM')->wait_end;
 finish();
