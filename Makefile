@@ -101,8 +101,7 @@ $(B)/t/clients/%: t/clients/%.c
 .PHONY: clients
 
 # Programs of `make bench`; one is our own room for frames, alone.
-BENCH := $(B)/t/bench/kafka_bare $(B)/t/bench/kafka_frames \
-         $(B)/t/bench/mjpeg_age
+BENCH := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/bench/*.c)))
 
 $(B)/t/bench/kafka_frames: t/bench/kafka_frames.c t/bench/load.h \
                            $(filter-out %/ingest/main.o,$(INGEST_OBJ)) \
@@ -245,6 +244,7 @@ soak: packages
 # What it costs, as ratios to programs that run in the same minute; what comes
 # of it is in build/bench.
 bench bench-quick: packages
+	@$(LOCAL) packages bench
 	@$(MAKE) --no-print-directory -j $$(nproc) all cameras kafka $(BENCH)
 	@B=$(B) t/bench/run $(if $(filter bench-quick,$@),--quick)
 

@@ -15,6 +15,10 @@ PACKAGES_CHECKS="perl libio-socket-ssl-perl libcmocka-dev clang-format binutils
     curl openssl nghttp2-client prometheus chromium procps ca-certificates
     kcat python3-pip python3-jsonschema libnginx-mod-rtmp"
 
+# What vstream is measured against, and with.
+PACKAGES_BENCH="gunicorn python3-flask python3-opencv libnginx-mod-nchan wrk
+    nghttp2-client"
+
 # Apache Kafka itself is no package: Maven fetches it, Java runs it.
 PACKAGES_KAFKA="ca-certificates"
 
