@@ -48,7 +48,8 @@ sub start_ingest ($redis, %options) {
 
     my $self = bless {
         wait => 1, files => "$top/build/t", environment => {},
-        url => $redis->url('ingest'), server => $redis, %options, number => $n,
+        url => $redis->url('ingest'), server => $redis,
+        address => '127.0.0.1', %options, number => $n,
         name => $options{name} // "replica-$n", folder => $folder,
         port => Vstream::Process::free_port(),
     }, __PACKAGE__;
@@ -88,7 +89,7 @@ sub write_configuration ($self, %options) {
         . "files: [\"$self->{files}\"], test: true}";
     my $text = <<"END";
 replica: $self->{name}
-listen: 127.0.0.1:$self->{port}
+listen: $self->{address}:$self->{port}
 log: {level: debug}
 redis: @{[ $self->{redis} // "{url: \"$self->{url}\"}" ]}
 sources: $sources
@@ -115,7 +116,7 @@ sub folder ($self) { return $self->{folder} }
 
 sub get ($self, $path) {
     return HTTP::Tiny->new(timeout => patience())->get(
-        "http://127.0.0.1:$self->{port}$path");
+        "http://$self->{address}:$self->{port}$path");
 }
 
 # What it says of itself and its cameras.

@@ -14,10 +14,10 @@ use IO::Socket::INET;
 use POSIX ();
 
 
-# In front of port `to`.
-sub start ($class, $to) {
+# In front of port `to`; `address` is where it listens.
+sub start ($class, $to, $address = '127.0.0.1') {
     my $port = Vstream::Process::free_port();
-    my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+    my $listener = IO::Socket::INET->new(LocalAddr => $address,
         LocalPort => $port, Listen => 16, ReuseAddr => 1)
         or croak "port $port: $!";
     my $self = bless { port => $port }, $class;
