@@ -100,19 +100,19 @@ $(B)/t/clients/%: t/clients/%.c
 
 .PHONY: clients
 
-# Programs of `make bench`; one is our own room for frames, alone.
+# Programs of `make bench`; some are rooms of our own, alone.
 BENCH := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/bench/*.c)))
 
-$(B)/t/bench/kafka_frames: t/bench/kafka_frames.c t/bench/load.h \
-                           $(filter-out %/ingest/main.o,$(INGEST_OBJ)) \
-                           $(CORE_OBJ)
+$(B)/t/bench/kafka_frames $(B)/t/bench/publish_frames: $(B)/t/bench/%: \
+        t/bench/%.c t/bench/load.h $(CORE_OBJ) \
+        $(filter-out %/ingest/main.o,$(INGEST_OBJ))
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(WARN) $(CFLAGS) $(CPPFLAGS) $(PKGFLAGS) -o $@ \
 	    $(filter %.c %.o,$^) -rdynamic $(LIBS)
 
 $(B)/t/bench/%: t/bench/%.c t/bench/load.h
 	@mkdir -p $(@D)
-	$(CAMERA_CC) -lrdkafka -lm
+	$(CAMERA_CC) $(PKGFLAGS) $(LIBS)
 
 # Unit tests, lint, fuzzing.  `make unit B=build/asan SANITIZE=1` is the same
 # under AddressSanitizer and UndefinedBehaviorSanitizer.

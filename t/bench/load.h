@@ -1,7 +1,7 @@
 /*
  * What the producers of t/bench have in common: the same options, the same
- * bytes at the same pace, the same figures.  One producer is ours, the other
- * bare librdkafka; only what they call differs.
+ * bytes at the same pace, the same figures.  Some are rooms of ours, others
+ * bare libraries; only what they call differs.
  */
 
 #ifndef BENCH_LOAD_H
@@ -17,10 +17,11 @@
 
 #define LOAD_WARM_SECONDS 1.0 /* connections are made, nothing is counted */
 #define LOAD_CAMERAS_MAX  256
+#define LOAD_FILE_MAX     (1 << 20)
 
 
 static struct {
-    const char *brokers, *topic, *linger;
+    const char *brokers, *topic, *linger, *file;
     int         cameras, size;
     double      rate, seconds; /* rate: of all cameras together */
     char       *bytes;         /* `size` of them, as a JPEG has them */
@@ -64,12 +65,42 @@ load_cpu(void)
 
 /* Noise, as an encoded picture is; the same in every run. */
 static inline void
-load_options(int argc, char **argv)
+load_noise(void)
 {
     uint32_t state = 1;
-    int      letter, i;
+    int      i;
 
-    while ((letter = getopt(argc, argv, "b:t:l:c:z:r:d:")) > 0) {
+    load.bytes = malloc((size_t) load.size);
+    for (i = 0; load.bytes != NULL && i < load.size; i++) {
+        state = state * 1664525 + 1013904223;
+        load.bytes[i] = (char) (state >> 24);
+    }
+}
+
+
+static inline void
+load_file(void)
+{
+    FILE *file = fopen(load.file, "rb");
+
+    load.bytes = malloc(LOAD_FILE_MAX);
+    if (file == NULL || load.bytes == NULL) {
+        perror(load.file);
+        exit(1);
+    }
+
+    load.size = (int) fread(load.bytes, 1, LOAD_FILE_MAX, file);
+    fclose(file);
+}
+
+
+/* With -f the bytes are those of a file, and so many. */
+static inline void
+load_options(int argc, char **argv)
+{
+    int letter;
+
+    while ((letter = getopt(argc, argv, "b:t:l:c:z:r:d:f:")) > 0) {
         switch (letter) {
         case 'b':
             load.brokers = optarg;
@@ -92,6 +123,9 @@ load_options(int argc, char **argv)
         case 'd':
             load.seconds = strtod(optarg, NULL);
             break;
+        case 'f':
+            load.file = optarg;
+            break;
         default:
             exit(2);
         }
@@ -100,15 +134,15 @@ load_options(int argc, char **argv)
     if (load.brokers == NULL || load.size < 4 || load.rate <= 0
         || load.cameras < 1 || load.cameras > LOAD_CAMERAS_MAX)
     {
-        fprintf(stderr, "-b BROKERS [-t TOPIC] [-l LINGER_MS] [-c CAMERAS] "
-                        "[-z BYTES] [-r MESSAGES/S] [-d SECONDS]\n");
+        fprintf(stderr, "-b SERVER [-t TOPIC] [-l LINGER_MS] [-c CAMERAS] "
+                        "[-z BYTES | -f FILE] [-r MESSAGES/S] [-d SECONDS]\n");
         exit(2);
     }
 
-    load.bytes = malloc((size_t) load.size);
-    for (i = 0; load.bytes != NULL && i < load.size; i++) {
-        state = state * 1664525 + 1013904223;
-        load.bytes[i] = (char) (state >> 24);
+    if (load.file != NULL) {
+        load_file();
+    } else {
+        load_noise();
     }
 }
 
