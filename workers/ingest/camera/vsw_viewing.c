@@ -11,6 +11,7 @@
 #include "vstream_jpeg.h"
 #include "vsw_decoder.h"
 #include "vsw_jpeg_encoder.h"
+#include "vsw_paces.h"
 #include "vsw_source.h"
 #include "vsw_viewing.h"
 
@@ -20,21 +21,6 @@
 /* Stills further apart than this are worth giving memory back between. */
 #define VSW_REST_US 500000
 
-/* Without a rate of its own, Kafka gets no more than this. */
-#define VSW_KAFKA_US 1000000
-
-/* Faster than this, Kafka needs more than keyframes, wherever they are. */
-#define VSW_KAFKA_UNITS_MILLI 2000
-
-#define VSW_NEVER_US INT64_MAX
-
-
-/* A rate that something is held to. */
-typedef struct {
-    int64_t interval_us;
-    int64_t slack_us; /* how much too early is early enough */
-    int64_t due_us;
-} vsw_pace_t;
 
 struct vsw_viewing_s {
     const vsw_camera_config_t *config;
@@ -54,7 +40,7 @@ struct vsw_viewing_s {
     vsw_unit_t                 held_unit;
     vstream_jpeg_t             held_jpeg; /* of held_packet */
     vsw_size_t                 announced;
-    vsw_duty_t                 duty;
+    vsw_paces_t                paces;
     bool                       is_passed_through; /* JPEGs as they came */
     bool                       is_attached;
     bool                       rates_need_units; /* keyframes are too rare */
@@ -63,50 +49,8 @@ struct vsw_viewing_s {
     uint64_t                   sent;      /* newest serial ever sent */
     uint64_t                   floor;     /* older units are not sent */
     int64_t                    shown_us;
-    vsw_pace_t                 live;
-    vsw_pace_t                 still;
-    vsw_pace_t                 kafka;
     vsw_viewing_counts_t       counts;
 };
-
-
-static bool
-vsw_pace_is_due(const vsw_pace_t *pace, int64_t now_us)
-{
-    return now_us + pace->slack_us >= pace->due_us;
-}
-
-
-/* Keeps to the grid, unless it was left by more than one step. */
-static void
-vsw_pace_advance(vsw_pace_t *pace, int64_t now_us)
-{
-    pace->due_us += pace->interval_us;
-
-    if (pace->due_us + pace->slack_us < now_us) {
-        pace->due_us = now_us + pace->interval_us;
-    }
-}
-
-
-static void
-vsw_viewing_paces_set(vsw_viewing_t *v)
-{
-    uint32_t still_ms = v->config->still_ms;
-
-    if (v->config->fps_milli > 0) {
-        v->live.interval_us = 1000000000 / v->config->fps_milli;
-        v->live.slack_us = v->live.interval_us / 4;
-    }
-
-    v->still.interval_us =
-        (int64_t) (still_ms > 0 ? still_ms : VSTREAM_STILL_MS) * 1000;
-
-    v->kafka.interval_us = v->config->kafka_fps_milli > 0
-                               ? 1000000000 / v->config->kafka_fps_milli
-                               : VSW_KAFKA_US;
-    v->kafka.slack_us = v->kafka.interval_us / 4;
-}
 
 
 vsw_viewing_t *
@@ -131,7 +75,7 @@ vsw_viewing_create(const vsw_camera_config_t *config,
     v->kept = av_frame_alloc();
     v->held_frame = av_frame_alloc();
     v->held_packet = av_packet_alloc();
-    vsw_viewing_paces_set(v);
+    vsw_paces_init(&v->paces, config);
 
     if (v->stream == NULL || v->packet == NULL || v->frame == NULL
         || v->kept == NULL || v->held_frame == NULL || v->held_packet == NULL)
@@ -284,26 +228,14 @@ vsw_viewing_stream_follow(vsw_viewing_t *v, const vsw_unit_t *unit,
 }
 
 
-static bool
-vsw_duty_is_watched(const vsw_duty_t *duty)
-{
-    return duty->watched > 0 || duty->stand_in > 0;
-}
-
-
 void
 vsw_viewing_duty_set(vsw_viewing_t *viewing, const vsw_duty_t *duty)
 {
-    if (!vsw_duty_is_watched(&viewing->duty) && vsw_duty_is_watched(duty)) {
-        viewing->live.due_us = 0;
-        viewing->still.due_us = 0;
-    }
-
-    if (viewing->duty.stills != duty->stills) {
+    if (viewing->paces.duty.stills != duty->stills) {
         viewing->rates_need_units = false; /* to be seen anew */
     }
 
-    viewing->duty = *duty;
+    vsw_paces_duty_set(&viewing->paces, duty);
 }
 
 
@@ -318,39 +250,6 @@ void
 vsw_viewing_counts(const vsw_viewing_t *viewing, vsw_viewing_counts_t *counts)
 {
     *counts = viewing->counts;
-}
-
-
-/* What a picture would be sent for now; 0: for nothing. */
-static uint32_t
-vsw_viewing_flags(const vsw_viewing_t *v, int64_t now_us)
-{
-    uint32_t flags = 0;
-    bool     is_watched = vsw_duty_is_watched(&v->duty);
-
-    if (is_watched && vsw_pace_is_due(&v->live, now_us)) {
-        flags |= v->duty.watched > 0 ? VSW_FRAME_LIVE : 0;
-        flags |= v->duty.stand_in > 0 ? VSW_FRAME_STAND_IN : 0;
-    }
-
-    if (v->duty.stills && (is_watched || v->config->still_ms > 0)
-        && vsw_pace_is_due(&v->still, now_us))
-    {
-        flags |= VSW_FRAME_STILL;
-    }
-
-    /*
-     * A rate is a promise; without one Kafka gets what others have caused, of
-     * the stream that is decoded whoever watches.
-     */
-    if ((v->config->kafka_fps_milli > 0
-         || (v->config->kafka_keyframe && v->duty.stills && flags != 0))
-        && vsw_pace_is_due(&v->kafka, now_us))
-    {
-        flags |= VSW_FRAME_KAFKA;
-    }
-
-    return flags;
 }
 
 
@@ -396,18 +295,7 @@ vsw_viewing_send(vsw_viewing_t *v, uint32_t flags, const vsw_unit_t *unit,
         return rc;
     }
 
-    if (flags & (VSW_FRAME_LIVE | VSW_FRAME_STAND_IN)) {
-        vsw_pace_advance(&v->live, now_us);
-    }
-
-    if (flags & VSW_FRAME_STILL) {
-        vsw_pace_advance(&v->still, now_us);
-    }
-
-    if (flags & VSW_FRAME_KAFKA) {
-        vsw_pace_advance(&v->kafka, now_us);
-    }
-
+    vsw_paces_sent(&v->paces, flags, now_us);
     v->shown_us = now_us;
     v->sent = unit->serial > v->sent ? unit->serial : v->sent;
 
@@ -455,7 +343,7 @@ vsw_viewing_show_jpeg(vsw_viewing_t *v, const AVPacket *packet,
 {
     int        rc;
     vsw_size_t size = { jpeg->width, jpeg->height };
-    uint32_t   flags = vsw_viewing_flags(v, av_gettime_relative());
+    uint32_t   flags = vsw_paces_flags(&v->paces, av_gettime_relative());
 
     if (flags == 0 || unit->serial < v->floor) {
         return VSTREAM_OK;
@@ -509,7 +397,7 @@ vsw_viewing_show_frame(vsw_viewing_t *v, const AVFrame *frame,
                        const vsw_unit_t *unit, vsw_failure_t *failure)
 {
     int        rc;
-    uint32_t   flags = vsw_viewing_flags(v, av_gettime_relative());
+    uint32_t   flags = vsw_paces_flags(&v->paces, av_gettime_relative());
     vsw_size_t size = { (uint32_t) frame->width, (uint32_t) frame->height };
 
     if (vsw_viewing_size_check(v, size, failure) != VSTREAM_OK) {
@@ -789,7 +677,7 @@ vsw_viewing_take(vsw_viewing_t *v, vsw_failure_t *failure)
 static void
 vsw_viewing_rest(vsw_viewing_t *v)
 {
-    if (v->still.interval_us < VSW_REST_US) {
+    if (v->paces.still.interval_us < VSW_REST_US) {
         if (v->decoder != NULL) {
             vsw_decoder_reset(v->decoder);
         }
@@ -803,33 +691,6 @@ vsw_viewing_rest(vsw_viewing_t *v)
 }
 
 
-/* Unwatched, that is. */
-static bool
-vsw_viewing_gives_stills(const vsw_viewing_t *v)
-{
-    return v->duty.stills && v->config->still_ms > 0;
-}
-
-
-/* Detached: from when on the next keyframe is wanted. */
-static int64_t
-vsw_viewing_keyframe_due_us(const vsw_viewing_t *v)
-{
-    int64_t kafka_us = v->kafka.due_us - v->kafka.slack_us;
-    int64_t due_us = VSW_NEVER_US;
-
-    if (vsw_viewing_gives_stills(v)) {
-        due_us = v->still.due_us;
-    }
-
-    if (v->config->kafka_fps_milli > 0 && kafka_us < due_us) {
-        due_us = kafka_us;
-    }
-
-    return due_us;
-}
-
-
 /* Detached: a picture from the newest keyframe, once one is due. */
 static int
 vsw_viewing_keyframe(vsw_viewing_t *v, int64_t *due_us, vsw_failure_t *failure)
@@ -837,7 +698,7 @@ vsw_viewing_keyframe(vsw_viewing_t *v, int64_t *due_us, vsw_failure_t *failure)
     int        rc;
     vsw_unit_t unit;
 
-    *due_us = vsw_viewing_keyframe_due_us(v);
+    *due_us = vsw_paces_keyframe_due_us(&v->paces);
     if (*due_us > av_gettime_relative()) {
         return VSTREAM_AGAIN;
     }
@@ -898,16 +759,8 @@ vsw_viewing_first_look(vsw_viewing_t *v, vsw_failure_t *failure)
 static bool
 vsw_viewing_keyframes_are_rare(const vsw_viewing_t *v)
 {
-    int64_t    wanted_us = VSW_NEVER_US;
+    int64_t    wanted_us = vsw_paces_wanted_us(&v->paces);
     vsw_unit_t key, newest;
-
-    if (v->config->still_is_set && vsw_viewing_gives_stills(v)) {
-        wanted_us = v->still.interval_us;
-    }
-
-    if (v->config->kafka_fps_milli > 0 && v->kafka.interval_us < wanted_us) {
-        wanted_us = v->kafka.interval_us;
-    }
 
     if (wanted_us == VSW_NEVER_US) {
         return false;
@@ -956,11 +809,11 @@ vsw_viewing_attach_as_needed(vsw_viewing_t *v)
     bool is_needed;
 
     if (!v->rates_need_units) {
-        v->rates_need_units = v->config->kafka_fps_milli > VSW_KAFKA_UNITS_MILLI
+        v->rates_need_units = vsw_paces_need_units(&v->paces)
                               || vsw_viewing_keyframes_are_rare(v);
     }
 
-    is_needed = vsw_duty_is_watched(&v->duty) || v->rates_need_units;
+    is_needed = vsw_paces_is_watched(&v->paces) || v->rates_need_units;
 
     if (is_needed && !v->is_attached) {
         vsw_viewing_attach(v);
@@ -991,7 +844,7 @@ vsw_viewing_work(vsw_viewing_t *viewing, int64_t *due_us,
         return vsw_viewing_take(viewing, failure);
     }
 
-    if (vsw_viewing_keyframe_due_us(viewing) == VSW_NEVER_US
+    if (vsw_paces_keyframe_due_us(&viewing->paces) == VSW_NEVER_US
         && vsw_viewing_first_look(viewing, failure) != VSTREAM_OK)
     {
         return VSTREAM_ERROR;
