@@ -245,7 +245,7 @@ soak: packages
 # of it is in build/bench.
 bench bench-quick: packages
 	@$(LOCAL) packages bench
-	@$(MAKE) --no-print-directory -j $$(nproc) all cameras kafka $(BENCH)
+	@$(MAKE) --no-print-directory -j $$(nproc) all cameras clients kafka $(BENCH)
 	@B=$(B) t/bench/run $(if $(filter bench-quick,$@),--quick)
 
 # A machine as a stranger has it, in a folder; as root.

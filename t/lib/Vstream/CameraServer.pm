@@ -42,6 +42,8 @@ my %clips = (
         -pix_fmt yuvj420p -c:v mjpeg -q:v 4) ],
     'frames.mjpeg' => [ qw(-f lavfi -i testsrc2=size=1280x720:rate=30:duration=4
         -pix_fmt yuvj420p -c:v mjpeg -q:v 3) ], # 58 KB each
+    'frame.jpg' => [ qw(-f lavfi -i testsrc2=size=1280x720 -frames:v 1
+        -pix_fmt yuvj420p -c:v mjpeg -q:v 3) ], # 57 KB
     'sound.mp4' => [ qw(-f lavfi -i sine=frequency=440:duration=5 -c:a aac) ],
 );
 
