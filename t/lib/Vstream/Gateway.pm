@@ -13,8 +13,9 @@ use Time::HiRes qw(sleep time);
 use Vstream::CameraServer;
 use Vstream::Process;
 use Vstream::Test;
+use Vstream::Usage qw(cpu_seconds pin);
 
-our @EXPORT_OK = qw(cpu pinned resident);
+our @EXPORT_OK = qw(pinned resident);
 
 my $count = 0;
 my $cores = () = glob '/sys/devices/system/cpu/cpu[0-9]*';
@@ -29,7 +30,7 @@ sub start ($class, $bench, %options) {
     my $self = bless { %of, bench => $bench, loads => [] }, $class;
 
     $self->{redis} = start_redis();
-    pin('load', $self->{redis}->pid);
+    pin(_cores('load'), $self->{redis}->pid);
     $self->feed if $of{feed};
     $self->{nginx} = start_nginx($self->{redis}, workers => 1,
         level => 'error', %options,
@@ -38,7 +39,7 @@ sub start ($class, $bench, %options) {
             . 'ssl_protocols TLSv1.2 TLSv1.3;' . ($options{http} // ''),
         server => 'location = /requests { stub_status; }'
             . ($options{server} // ''));
-    pin('server', $self->{nginx}->pid, $self->{nginx}->workers);
+    pin(_cores('server'), $self->{nginx}->pid, $self->{nginx}->workers);
     $self->_wait_for_pictures if $of{feed};
 
     return $self;
@@ -139,8 +140,8 @@ sub _counted ($self, @workers) {
         sum0($metrics =~ /^vstream_frames_${_}_total\{[^}]*\} (\S+)$/mg)
     } qw(sent received);
 
-    return (seconds => time(), nginx => cpu(@workers),
-        redis => cpu($self->{redis}->pid), requests => $requests,
+    return (seconds => time(), nginx => cpu_seconds(@workers),
+        redis => cpu_seconds($self->{redis}->pid), requests => $requests,
         frames => $sent, received => $received);
 }
 
@@ -152,19 +153,6 @@ sub stop ($self) {
     $_->stop for $self->{nginx}, $self->{redis};
 }
 
-
-# Seconds that processes have run, all their threads; those that have ended
-# count for nothing.
-sub cpu (@pids) {
-    my $sum = 0;
-
-    for my $path (map { glob "/proc/$_/task/*/schedstat" } @pids) {
-        open my $file, '<', $path or next;
-        $sum += (split ' ', <$file> // '0')[0];
-    }
-
-    return $sum / 1e9;
-}
 
 # Memory of a process that is there, in bytes.
 sub resident ($pid) {
@@ -181,11 +169,6 @@ sub _cores ($who) {
 # A command that runs there.
 sub pinned ($who, @command) {
     return [ '/usr/bin/taskset', '-c', _cores($who), @command ];
-}
-
-sub pin ($who, @pids) {
-    system('taskset -acp ' . _cores($who) . " $_ > /dev/null") == 0
-        or croak 'taskset' for @pids;
 }
 
 1;
