@@ -235,11 +235,17 @@ check-asan: packages
 	@$(MAKE) --no-print-directory check SANITIZE=1 \
 	    VSTREAM_PRELOAD="$$($(CC) -print-file-name=libasan.so)"
 
-# The long forms of what check tries briefly, and the figures.
+# The long forms of what check tries briefly, the figures, and HOURS of faults
+# one after the other; HOURS=0 leaves these out.  All of it is done, whatever
+# fails before.
+HOURS ?= 2
 soak: packages
 	@$(MAKE) --no-print-directory -j $$(nproc) test-programs media kafka redis6
-	@VSTREAM_SOAK=1 B=$(B) SANITIZE=$(SANITIZE) prove t/http/*.t t/workers/*.t
-	@B=$(B) t/workers/gaps
+	@failed=0; export B=$(B) SANITIZE=$(SANITIZE); \
+	VSTREAM_SOAK=1 prove t/http/*.t t/workers/*.t || failed=1; \
+	t/workers/gaps || failed=1; \
+	t/faults/soak --hours $(HOURS) || failed=1; \
+	t/faults/table || failed=1; exit $$failed
 
 # What it costs, as ratios to programs that run in the same minute; what comes
 # of it is in build/bench.
@@ -282,7 +288,8 @@ help:
 	@echo 'make check       the whole test suite, with all that it needs'
 	@echo 'make check-asan  the same under AddressSanitizer and UBSan'
 	@echo 'make check-bare  the same on a fresh Debian in build/bare (root)'
-	@echo 'make soak        the long forms of its tests, and the figures'
+	@echo 'make soak        the long forms of its tests, the figures, and faults one'
+	@echo '                 after the other for HOURS=2'
 	@echo 'make bench       what it costs, compared; in build/bench'
 	@echo 'make bench-quick the same in three minutes, with more noise'
 	@echo 'make unit        unit tests alone'

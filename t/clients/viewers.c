@@ -1,19 +1,23 @@
 /*
- * Many viewers of an MJPEG stream in one process, for the fault tests: they
+ * Many viewers of MJPEG streams in one process, for the fault tests: they
  * join, leave, stall, read slowly, come back when their stream has ended, and
  * check every byte that they get.  Plain HTTP/1.1 or TLS, one epoll loop.
  *
  * A picture names itself in a comment at its start (t/clients/publisher):
  * camera, id, and the MD5 of all that follows.  So a picture that is torn,
  * mixed, or under a wrong header is found without knowing what was sent.
+ * Pictures of cameras do not (-c): these must be whole, be what a sum in
+ * them says if there is one, and of one id be the same for all viewers.
  *
- * One line of JSON on standard output says what was seen.
+ * One line of JSON on standard output says what was seen; SIGUSR1 asks for one
+ * in between.
  */
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +36,8 @@
 #define READ_SIZE   65536
 #define EVENTS      256
 #define BACK_MS     20 /* from an end to coming back */
+#define SUM_SIZE    16
+#define SUMS        8192 /* of the pictures that were seen last */
 
 enum { FINE, WRONG, REFUSED };
 
@@ -76,20 +82,30 @@ typedef struct {
     size_t         picture_capacity;
     char           camera[65];
     char           id[64];
-    uint64_t       epoch, seq; /* of the picture before */
-    int64_t        taken_ms;   /* the picture was, by the wall clock */
+    uint64_t       epoch, seq;               /* of the picture before */
+    uint64_t       newest_epoch, newest_seq; /* also of other connections */
+    int64_t        newest_ms;                /* when that came */
+    int64_t        taken_ms; /* the picture was, by the wall clock */
     int64_t        opened_ms, last_ms, ended_ms, back_ms, leaves_ms, read_ms;
 } viewer_t;
 
+typedef struct {
+    char          camera[65];
+    uint64_t      epoch, seq;
+    unsigned char sum[SUM_SIZE];
+} sum_t;
+
 static struct {
-    const char *path;
-    int         count, seconds, tls, joins, stalled, rate, buffer, comes_back;
+    char **paths; /* viewers have them in turn */
+    int    path_count, count, seconds, tls, joins, stalled, rate, buffer;
+    int    comes_back, of_cameras;
 } options = { .count = 1, .seconds = 1 };
 
 static struct {
     long opened, frames, bytes, bad, disorder, repeated;
     long complete, torn, cut, refused, left, broken;
     long gap_ms, late_ms, back_ms, header_ms, stalled_closed, first_closed_ms;
+    long news_gap_ms; /* since a line */
 } seen;
 
 static struct sockaddr_in address;
@@ -97,6 +113,9 @@ static SSL_CTX           *tls;
 static viewer_t          *viewers;
 static int                epoll;
 static int64_t            began_ms;
+static sum_t              sums[SUMS];
+
+static volatile sig_atomic_t is_asked;
 
 
 static int64_t
@@ -273,7 +292,8 @@ viewer_ask(viewer_t *v)
     char request[512];
 
     n = snprintf(request, sizeof(request),
-                 "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", options.path);
+                 "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+                 options.paths[(v - viewers) % options.path_count]);
 
     if ((v->ssl ? SSL_write(v->ssl, request, n)
                 : (int) write(v->fd, request, (size_t) n))
@@ -434,15 +454,87 @@ viewer_part_began(viewer_t *v)
 }
 
 
+/* The length of a picture's comment, which is copied to text; 0: there is
+ * none at its start. */
+static size_t
+picture_comment(const viewer_t *v, char *text, size_t size)
+{
+    size_t               comment;
+    const unsigned char *p;
+
+    p = v->picture;
+    comment = ((size_t) p[4] << 8) + p[5];
+
+    if (p[2] != 0xff || p[3] != 0xfe || comment < 3
+        || comment + 6 > v->picture_length || comment > size)
+    {
+        return 0;
+    }
+
+    memcpy(text, p + 6, comment - 2);
+    text[comment - 2] = '\0';
+
+    return comment;
+}
+
+
+static int
+digest(const unsigned char *p, size_t n, unsigned char *sum)
+{
+    unsigned length;
+
+    return EVP_Digest(p, n, sum, &length, EVP_md5(), NULL) == 1
+           && length == SUM_SIZE;
+}
+
+
+/* Has every viewer of it got the same bytes under this id? */
+static int
+picture_is_same(const viewer_t *v)
+{
+    sum_t        *known;
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    uint64_t      epoch, seq, place;
+    const char   *p;
+
+    epoch = strtoull(v->id, NULL, 10);
+    p = strchr(v->id, '-');
+    seq = p ? strtoull(p + 1, NULL, 10) : 0;
+
+    if (!digest(v->picture, v->picture_length, sum)) {
+        return 0;
+    }
+
+    place = epoch * 31 + seq;
+    for (p = v->camera; *p; p++) {
+        place = place * 31 + (unsigned char) *p;
+    }
+
+    known = &sums[place % SUMS];
+
+    if (known->epoch == epoch && known->seq == seq
+        && strcmp(known->camera, v->camera) == 0)
+    {
+        return memcmp(known->sum, sum, SUM_SIZE) == 0;
+    }
+
+    snprintf(known->camera, sizeof(known->camera), "%s", v->camera);
+    known->epoch = epoch;
+    known->seq = seq;
+    memcpy(known->sum, sum, SUM_SIZE);
+
+    return 1;
+}
+
+
 /* Does the picture say what it is, and is it that? */
 static int
 picture_is_right(const viewer_t *v)
 {
-    int                  i;
-    char                 text[256], claim[256], sum[33];
+    int                  i, is_named;
+    char                 text[256], claim[256], hex[33];
     size_t               length, comment;
-    unsigned             n;
-    unsigned char        md[EVP_MAX_MD_SIZE];
+    unsigned char        sum[EVP_MAX_MD_SIZE];
     const unsigned char *p;
 
     p = v->picture;
@@ -454,31 +546,51 @@ picture_is_right(const viewer_t *v)
         return 0;
     }
 
-    comment = ((size_t) p[4] << 8) + p[5];
+    comment = picture_comment(v, text, sizeof(text));
+    is_named = comment && strncmp(text, "vstream ", 8) == 0;
 
-    if (p[2] != 0xff || p[3] != 0xfe || comment < 3 || comment + 4 > length
-        || comment > sizeof(text))
+    if (options.of_cameras
+        && (memcmp(p + length - 2, "\xff\xd9", 2) != 0 || !picture_is_same(v)))
     {
         return 0;
     }
 
-    memcpy(text, p + 6, comment - 2);
-    text[comment - 2] = '\0';
+    if (!is_named) {
+        return options.of_cameras;
+    }
 
-    if (EVP_Digest(p + 4 + comment, length - 4 - comment, md, &n, EVP_md5(),
-                   NULL)
-        != 1)
-    {
+    if (!digest(p + 4 + comment, length - 4 - comment, sum)) {
         return 0;
     }
 
-    for (i = 0; i < 16; i++) {
-        snprintf(sum + 2 * i, 3, "%02x", md[i]);
+    for (i = 0; i < SUM_SIZE; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", sum[i]);
     }
 
-    snprintf(claim, sizeof(claim), "vstream %s %s %s", v->camera, v->id, sum);
+    if (options.of_cameras) {
+        return strcmp(strrchr(text, ' ') + 1, hex) == 0;
+    }
+
+    snprintf(claim, sizeof(claim), "vstream %s %s %s", v->camera, v->id, hex);
 
     return strcmp(claim, text) == 0;
+}
+
+
+/* Is it newer than all that this viewer has had? */
+static void
+viewer_news(viewer_t *v, int64_t now)
+{
+    if (v->epoch < v->newest_epoch
+        || (v->epoch == v->newest_epoch && v->seq <= v->newest_seq))
+    {
+        return;
+    }
+
+    most(&seen.news_gap_ms, now - v->newest_ms);
+    v->newest_epoch = v->epoch;
+    v->newest_seq = v->seq;
+    v->newest_ms = now;
 }
 
 
@@ -507,6 +619,7 @@ viewer_pictured(viewer_t *v, int64_t now)
 
         v->epoch = epoch;
         v->seq = seq;
+        viewer_news(v, now);
     }
 
     if (v->taken_ms) {
@@ -812,6 +925,56 @@ viewers_look(int64_t now)
 
 
 static void
+report(void)
+{
+    int  i, there, stuck;
+    long silent_ms, news_age_ms;
+
+    there = 0;
+    stuck = 0;
+    silent_ms = 0;
+    news_age_ms = 0;
+
+    for (i = 0; i < options.count; i++) {
+        there += viewers[i].phase == PART || viewers[i].phase == PICTURE;
+        stuck += viewers[i].phase == STALLED;
+
+        if (viewers[i].last_ms && viewers[i].phase != AWAY) {
+            most(&silent_ms, now_ms() - viewers[i].last_ms);
+        }
+
+        most(&news_age_ms, now_ms() - viewers[i].newest_ms);
+    }
+
+    most(&seen.news_gap_ms, news_age_ms);
+
+    printf(
+        "{\"opened\":%ld,\"frames\":%ld,\"bytes\":%ld,\"bad\":%ld,"
+        "\"disorder\":%ld,\"repeated\":%ld,"
+        "\"complete\":%ld,\"torn\":%ld,\"cut\":%ld,\"refused\":%ld,"
+        "\"broken\":%ld,\"left\":%ld,\"gap_ms\":%ld,\"late_ms\":%ld,\"back_ms\":%ld,"
+        "\"header_ms\":%ld,\"silent_ms\":%ld,\"stalled_closed\":%ld,"
+        "\"first_closed_ms\":%ld,\"there\":%d,\"stuck\":%d,"
+        "\"news_gap_ms\":%ld,\"news_age_ms\":%ld}\n",
+        seen.opened, seen.frames, seen.bytes, seen.bad, seen.disorder,
+        seen.repeated, seen.complete, seen.torn, seen.cut, seen.refused,
+        seen.broken, seen.left, seen.gap_ms, seen.late_ms, seen.back_ms,
+        seen.header_ms, silent_ms, seen.stalled_closed, seen.first_closed_ms,
+        there, stuck, seen.news_gap_ms, news_age_ms);
+    fflush(stdout);
+    seen.news_gap_ms = 0;
+}
+
+
+static void
+on_asked(int signal)
+{
+    (void) signal;
+    is_asked = 1;
+}
+
+
+static void
 viewers_run(void)
 {
     int                i, n;
@@ -823,6 +986,7 @@ viewers_run(void)
 
     for (i = 0; i < options.count; i++) {
         viewers[i].stalls = i < options.stalled;
+        viewers[i].newest_ms = began_ms;
         viewers[i].back_ms = began_ms + i * 300 / options.count + 1;
     }
 
@@ -835,48 +999,19 @@ viewers_run(void)
         }
 
         viewers_look(now);
-    }
-}
 
-
-static void
-report(void)
-{
-    int  i, there, stuck;
-    long silent_ms;
-
-    there = 0;
-    stuck = 0;
-    silent_ms = 0;
-
-    for (i = 0; i < options.count; i++) {
-        there += viewers[i].phase == PART || viewers[i].phase == PICTURE;
-        stuck += viewers[i].phase == STALLED;
-
-        if (viewers[i].last_ms && viewers[i].phase != AWAY) {
-            most(&silent_ms, now_ms() - viewers[i].last_ms);
+        if (is_asked) {
+            is_asked = 0;
+            report();
         }
     }
-
-    printf(
-        "{\"opened\":%ld,\"frames\":%ld,\"bytes\":%ld,\"bad\":%ld,"
-        "\"disorder\":%ld,\"repeated\":%ld,"
-        "\"complete\":%ld,\"torn\":%ld,\"cut\":%ld,\"refused\":%ld,"
-        "\"broken\":%ld,\"left\":%ld,\"gap_ms\":%ld,\"late_ms\":%ld,\"back_ms\":%ld,"
-        "\"header_ms\":%ld,\"silent_ms\":%ld,\"stalled_closed\":%ld,"
-        "\"first_closed_ms\":%ld,\"there\":%d,\"stuck\":%d}\n",
-        seen.opened, seen.frames, seen.bytes, seen.bad, seen.disorder,
-        seen.repeated, seen.complete, seen.torn, seen.cut, seen.refused,
-        seen.broken, seen.left, seen.gap_ms, seen.late_ms, seen.back_ms,
-        seen.header_ms, silent_ms, seen.stalled_closed, seen.first_closed_ms,
-        there, stuck);
 }
 
 
 static void
 usage(void)
 {
-    fprintf(stderr, "viewers [options] PORT PATH\n"
+    fprintf(stderr, "viewers [options] PORT PATH...\n"
                     "  -n N      viewers at once\n"
                     "  -t N      for so many seconds\n"
                     "  -T        over TLS\n"
@@ -884,7 +1019,8 @@ usage(void)
                     "  -s N      the first N read the header and no more\n"
                     "  -r N      each reads at most N bytes in a second\n"
                     "  -b N      with a receive buffer of N bytes\n"
-                    "  -w        comes back when its stream has ended\n");
+                    "  -w        comes back when its stream has ended\n"
+                    "  -c        pictures are a camera's own\n");
     exit(2);
 }
 
@@ -894,7 +1030,7 @@ main(int argc, char **argv)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "n:t:Tj:s:r:b:w")) != -1) {
+    while ((option = getopt(argc, argv, "n:t:Tj:s:r:b:wc")) != -1) {
         switch (option) {
         case 'n':
             options.count = number(optarg);
@@ -920,23 +1056,29 @@ main(int argc, char **argv)
         case 'w':
             options.comes_back = 1;
             break;
+        case 'c':
+            options.of_cameras = 1;
+            break;
         default:
             usage();
         }
     }
 
-    if (argc - optind != 2 || options.count < 1) {
+    if (argc - optind < 2 || options.count < 1) {
         usage();
     }
 
     address.sin_family = AF_INET;
     address.sin_port = htons((uint16_t) number(argv[optind]));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    options.path = argv[optind + 1];
+    options.paths = argv + optind + 1;
+    options.path_count = argc - optind - 1;
 
     tls = SSL_CTX_new(TLS_client_method());
     epoll = epoll_create1(EPOLL_CLOEXEC);
     viewers = calloc((size_t) options.count, sizeof(viewer_t));
+
+    (void) signal(SIGUSR1, on_asked);
 
     if (tls == NULL || epoll < 0 || viewers == NULL) {
         die("start");

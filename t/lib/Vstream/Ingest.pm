@@ -39,7 +39,7 @@ sub ingest_program {
 # Starts a replica, and waits until it is ready.  Options: name, url (of
 # Redis), redis, sources, kafka, credentials, limits (YAML of these), files
 # (a folder that `file:` may read), environment, arguments, wait (0: does not
-# wait), around (a command in front of it).
+# wait), level (of the log, debug), around (a command in front of it).
 sub start_ingest ($redis, %options) {
     my $n = ++$count;
     my $folder = Vstream::Test::folder() . "/ingest$n";
@@ -47,8 +47,8 @@ sub start_ingest ($redis, %options) {
     mkdir $folder or croak "$folder: $!";
 
     my $self = bless {
-        wait => 1, files => "$top/build/t", environment => {},
-        url => $redis->url('ingest'), server => $redis,
+        wait => 1, level => 'debug', files => "$top/build/t",
+        environment => {}, url => $redis->url('ingest'), server => $redis,
         address => '127.0.0.1', %options, number => $n,
         name => $options{name} // "replica-$n", folder => $folder,
         port => Vstream::Process::free_port(),
@@ -90,7 +90,7 @@ sub write_configuration ($self, %options) {
     my $text = <<"END";
 replica: $self->{name}
 listen: $self->{address}:$self->{port}
-log: {level: debug}
+log: {level: $self->{level}}
 redis: @{[ $self->{redis} // "{url: \"$self->{url}\"}" ]}
 sources: $sources
 END

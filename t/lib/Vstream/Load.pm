@@ -60,9 +60,10 @@ sub connections ($self) {
     return scalar @lines;
 }
 
-# Viewers of one path, for so many seconds; result() waits for them.  Options:
-# count, seconds, tls, joins, stalled, rate, buffer, back (true: they come back
-# when their stream has ended), port.
+# Viewers of one path, or of a list of them in turn, for so many seconds;
+# result() waits for them.  Options: count, seconds, tls, joins, stalled, rate,
+# buffer, back (true: they come back when their stream has ended), cameras
+# (true: pictures are a camera's own, not publish()'s), port.
 sub view ($class, $nginx, $path, %options) {
     my $log = $nginx->folder . '/viewers' . ++$count . '.json';
     my %letter = (count => 'n', seconds => 't', joins => 'j', stalled => 's',
@@ -72,12 +73,13 @@ sub view ($class, $nginx, $path, %options) {
 
     push @arguments, '-T' if $options{tls};
     push @arguments, '-w' if $options{back};
+    push @arguments, '-c' if $options{cameras};
 
     return $class->start(log => $log, seconds => $options{seconds} // 1,
         command => [ program('viewers'), @arguments,
             $options{port}
                 // ($options{tls} ? $nginx->tls_port : $nginx->port),
-            $path ]);
+            ref $path ? @$path : $path ]);
 }
 
 # Does a part hold what it says, as t/clients/publisher made it?
@@ -95,10 +97,28 @@ sub result ($self) {
     my $end = $self->wait_end($self->{seconds} + 15);
 
     open my $file, '<', $self->{log} or croak "$self->{log}: $!";
-    my $text = do { local $/; <$file> };
-    croak "viewers: $end: $text" if $end ne 'exit 0';
+    my @lines = <$file>;
+    croak "viewers: $end: @lines" if $end ne 'exit 0';
 
-    return decode_json($text);
+    return decode_json($lines[-1]);
+}
+
+# The same in between; news_gap_ms begins anew.
+sub so_far ($self) {
+    my $had = -s $self->{log};
+
+    $self->signal('USR1');
+
+    for (1 .. 1000) {
+        last if -s $self->{log} > $had;
+        croak 'viewers: ' . $self->ended if defined $self->ended;
+        Time::HiRes::sleep(0.01);
+    }
+
+    open my $file, '<', $self->{log} or croak "$self->{log}: $!";
+    seek $file, $had, 0;
+
+    return decode_json(<$file> // croak 'viewers say nothing');
 }
 
 sub program ($name) {

@@ -1,0 +1,135 @@
+# What the processes of a Vstream::System hold, and Redis: samples, and what
+# has grown between them.  Processes come and go: growth is that within a
+# process, over all of its role.
+
+package Vstream::Census;
+
+use v5.36;
+
+use List::Util qw(sum0);
+use POSIX qw(sysconf _SC_CLK_TCK);
+use Time::HiRes qw(time);
+
+use Vstream::Ingest;
+use Vstream::Load;
+
+# A process that has just begun is not settled.
+use constant YOUNG => 120;
+
+my $ticks = sysconf(_SC_CLK_TCK);
+
+
+sub new ($class) {
+    return bless { processes => [], redis => [], born => {} }, $class;
+}
+
+# Takes a sample: { role => { count, rss_kib, pss_kib, descriptors, cpu_s },
+# redis => { ... } }.
+sub sample ($self, $system) {
+    my $now = time();
+    my %sample;
+
+    for my $process ($self->_processes($system)) {
+        my ($role, $pid) = @$process;
+        my %held = _held($pid) or next;
+        my $born = $self->{born}{"$role $pid"} //= $now;
+
+        $sample{$role}{count}++;
+        $sample{$role}{$_} += $held{$_} for keys %held;
+        push @{ $self->{processes} }, { role => $role, pid => $pid,
+            time => $now, age => $now - $born, %held };
+    }
+
+    $sample{redis_held} = _redis($system);
+    push @{ $self->{redis} },
+        { time => $now, pid => $system->redis->pid, %{ $sample{redis_held} } };
+
+    return \%sample;
+}
+
+sub _processes ($self, $system) {
+    my $nginx = $system->nginx;
+    my @processes = ([ 'nginx master', $nginx->pid ],
+        [ 'redis', $system->redis->pid ],
+        map { [ 'nginx worker', $_ ] } $nginx->new_workers);
+
+    for my $replica ($system->replicas) {
+        my $overview = $replica->overview;
+
+        push @processes, [ 'ingest', $replica->pid ],
+            [ 'spawner', $overview->{spawner} ],
+            map { $_->{pid} ? [ 'camera', $_->{pid} ] : () }
+                @{ $overview->{cameras} };
+    }
+
+    return @processes;
+}
+
+sub _held ($pid) {
+    my ($rss, $pss) = map { $_ // return () }
+        Vstream::Ingest::read_file("/proc/$pid/smaps_rollup")
+        =~ /^Rss:\s+(\d+).*^Pss:\s+(\d+)/ms;
+    my @fields = split ' ',
+        Vstream::Ingest::read_file("/proc/$pid/stat") =~ s/.*\) //sr;
+
+    return (rss_kib => $rss, pss_kib => $pss,
+        descriptors => scalar Vstream::Load::descriptors($pid),
+        cpu_s => ($fields[11] + $fields[12]) / $ticks);
+}
+
+sub _redis ($system) {
+    my $redis = $system->redis;
+    my %info = map { /^(\w+):(\d+)\r?$/ ? ($1 => $2) : () }
+        split /\n/, $redis->command('INFO');
+
+    return { used_kib => int($info{used_memory} / 1024),
+        keys => $redis->command('DBSIZE'), clients => $info{connected_clients},
+        leases => $system->leases };
+}
+
+sub roles ($self) {
+    my %roles = map { $_->{role} => 1 } @{ $self->{processes} };
+
+    return sort keys %roles;
+}
+
+# Growth of what a role's processes hold ("rss_kib", "descriptors"), in an
+# hour and by the samples that were taken from then on; undef: too few.
+sub growth ($self, $role, $what, $from) {
+    return _slope($what, grep { $_->{role} eq $role && $_->{age} >= YOUNG
+        && $_->{time} >= $from } @{ $self->{processes} });
+}
+
+# The same of what Redis says of itself.
+sub redis_growth ($self, $what, $from) {
+    return _slope($what, grep { $_->{time} >= $from } @{ $self->{redis} });
+}
+
+# The least and the most of it in Redis.
+sub redis_range ($self, $what, $from) {
+    my @values = sort { $a <=> $b }
+        map { $_->{$what} } grep { $_->{time} >= $from } @{ $self->{redis} };
+
+    return @values ? ($values[0], $values[-1]) : ();
+}
+
+# Least squares with one slope for all and a level for each process.
+sub _slope ($what, @samples) {
+    my (%groups, $above, $below);
+
+    push @{ $groups{ $_->{pid} } }, $_ for @samples;
+
+    for my $group (values %groups) {
+        my $time = sum0(map { $_->{time} } @$group) / @$group;
+        my $level = sum0(map { $_->{$what} } @$group) / @$group;
+
+        for (@$group) {
+            $above += ($_->{time} - $time) * ($_->{$what} - $level);
+            $below += ($_->{time} - $time) ** 2;
+        }
+    }
+
+    return @samples > 5 && $below ? 3600 * $above / $below : undef;
+}
+
+1;
