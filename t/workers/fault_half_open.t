@@ -56,9 +56,9 @@ for (keys %camera) {
 sub stream {
     camera_is($redis, $_, "$_ streams", state => 'streaming', reason => '')
         for sort keys %camera;
-    ok !$soak || wait_for(sub {
-        my $fps = camera_status($redis, 'slow')->{fps} // 0;
-        $fps > 0 && $fps < 1;
+    ok wait_for(sub {
+        !grep { abs((camera_status($redis, $_)->{fps} // 0) - $fps{$_})
+            > $fps{$_} / 2 } keys %fps;
     }, patience()), 'and it is known how fast';
 }
 
