@@ -90,9 +90,13 @@ $(B)/fake_v4l2.so: t/cameras/fake_v4l2.c
 .PHONY: cameras
 
 # Load for t/http; never sanitized either.
-CLIENTS := $(B)/t/clients/viewers
+CLIENTS := $(B)/t/clients/viewers $(B)/t/clients/fake_clock.so
 
 clients: $(CLIENTS)
+
+$(B)/t/clients/%.so: t/clients/%.c
+	@mkdir -p $(@D)
+	$(CAMERA_CC) -shared -fPIC
 
 $(B)/t/clients/%: t/clients/%.c
 	@mkdir -p $(@D)

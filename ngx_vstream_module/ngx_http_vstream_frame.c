@@ -83,6 +83,7 @@ ngx_http_vstream_frame_create(const vstream_frame_t *info, const u_char *jpeg,
     frame->rendition = VSTREAM_RENDITION_MAIN;
     frame->received = ngx_current_msec;
     frame->length = length;
+    frame->pushed = 0;
 
     p = ngx_cpymem(frame->data, jpeg, length);
     *p++ = CR;

@@ -21,7 +21,8 @@ struct ngx_http_vstream_frame_s {
     vstream_rendition_t rendition;
     ngx_msec_t          received; /* ngx_current_msec when this worker got it */
     size_t              length;   /* of the JPEG */
-    u_char              data[];   /* the JPEG, then CRLF */
+    unsigned            pushed : 1; /* it was new when it was received */
+    u_char              data[];     /* the JPEG, then CRLF */
 };
 
 typedef struct {

@@ -110,6 +110,24 @@ ngx_http_vstream_snapshot_allows(ngx_http_vstream_snapshot_t *snapshot,
 }
 
 
+/*
+ * A still tells its age by the clock of another host, which may be wrong; what
+ * is pushed was new when it came.
+ */
+static ngx_uint_t
+ngx_http_vstream_snapshot_is_fresh(ngx_http_vstream_frame_t *frame)
+{
+    if (frame->pushed
+        && ngx_current_msec - frame->received < NGX_HTTP_VSTREAM_SNAPSHOT_FRESH)
+    {
+        return 1;
+    }
+
+    return ngx_http_vstream_frame_age_ms(frame)
+           < NGX_HTTP_VSTREAM_SNAPSHOT_FRESH;
+}
+
+
 /* Is this the picture that was asked for? */
 static ngx_uint_t
 ngx_http_vstream_snapshot_suits(ngx_http_vstream_snapshot_t *snapshot,
@@ -126,8 +144,7 @@ ngx_http_vstream_snapshot_suits(ngx_http_vstream_snapshot_t *snapshot,
     }
 
     return snapshot->after_epoch != 0
-           || ngx_http_vstream_frame_age_ms(frame)
-                  < NGX_HTTP_VSTREAM_SNAPSHOT_FRESH;
+           || ngx_http_vstream_snapshot_is_fresh(frame);
 }
 
 

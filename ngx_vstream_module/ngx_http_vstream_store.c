@@ -559,6 +559,7 @@ ngx_http_vstream_store_frame(ngx_str_t *id, ngx_http_vstream_frame_t *frame)
 
     counters = &ngx_http_vstream_counted->cameras[camera->counter];
     counters->frames_received++;
+    frame->pushed = 1;
 
     if (camera->fresh) {
         ngx_http_vstream_frame_release(camera->fresh);

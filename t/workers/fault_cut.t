@@ -13,7 +13,6 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use List::Util qw(max);
-use Time::Local qw(timegm);
 
 use Vstream::CameraServer;
 use Vstream::Faults;
@@ -49,11 +48,7 @@ $subscriber->frame;
 sub suspended ($since) {
     my ($line) = reverse grep { $_->{to} eq 'suspended' }
         $lonely->log_lines(qr/^lease changed state$/);
-    my ($time, $ms) = ($line->{time} // '') =~ /^(\S+)\.(\d+)Z$/
-        or return undef;
-    my @fields = reverse split /[-T:]/, $time;
-
-    $time = timegm(@fields[0 .. 3], $fields[4] - 1, $fields[5]) + $ms / 1000;
+    my $time = $line ? log_time($line) : 0;
 
     return $time > $since ? $time : undef;
 }

@@ -62,12 +62,18 @@ sub stream {
     }, patience()), 'and it is known how fast';
 }
 
-sub stalls ($id) {
-    my $status = camera_is($redis, $id, "$id has stalled",
-        reason => 'stalled', state => 'backing_off');
+# When it was heard last, and when it was found to be silent.
+sub stalls ($id, $lost) {
+    my $line;
 
-    push @{ $took{$id} }, $status->{since_unix_ms} / 1e3
-        - $status->{heard_unix_us} / 1e6;
+    ok wait_for(sub {
+        ($line) = grep { $_->{camera} eq $id && $_->{reason} eq 'stalled'
+            && log_time($_) > $lost }
+            $ingest->log_lines(qr/^camera changed state$/);
+    }, patience()), "$id has stalled" or return;
+
+    push @{ $took{$id} }, log_time($line)
+        - camera_status($redis, $id)->{heard_unix_us} / 1e6;
 }
 
 for my $round (1 .. $rounds) {
@@ -76,9 +82,10 @@ for my $round (1 .. $rounds) {
         my %dials = map { $_ => camera_status($redis, $_)->{dials} }
             keys %camera;
 
+        my $lost = time();
         $host->lose($_->port) for values %relay;
         # In the order in which they are to be seen.
-        stalls($_) for sort { $aim_ms{$a} <=> $aim_ms{$b} } keys %camera;
+        stalls($_, $lost) for sort { $aim_ms{$a} <=> $aim_ms{$b} } keys %camera;
         $host->lose_nothing;
         stream();
 

@@ -503,10 +503,10 @@ vsw_kafka_end(rd_kafka_t *rk)
         return false;
     }
 
-    clock_gettime(CLOCK_REALTIME, &deadline);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += VSW_KAFKA_DESTROY_MS / 1000;
 
-    if (pthread_timedjoin_np(thread, NULL, &deadline) != 0) {
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &deadline) != 0) {
         pthread_detach(thread);
         return false;
     }

@@ -284,14 +284,14 @@ vsw_kafka_readers_wait(void)
     struct timespec deadline;
     int             rc = 0;
 
-    clock_gettime(CLOCK_REALTIME, &deadline);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += VSW_SCOUTS_END_MS / 1000;
 
     pthread_mutex_lock(&vsw_scouts_lock);
 
     while (vsw_scouts > 0 && rc == 0) {
-        rc = pthread_cond_timedwait(&vsw_scouts_ended, &vsw_scouts_lock,
-                                    &deadline);
+        rc = pthread_cond_clockwait(&vsw_scouts_ended, &vsw_scouts_lock,
+                                    CLOCK_MONOTONIC, &deadline);
     }
 
     pthread_mutex_unlock(&vsw_scouts_lock);

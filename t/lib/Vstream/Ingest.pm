@@ -15,11 +15,12 @@ use HTTP::Tiny;
 use JSON::PP qw(decode_json encode_json);
 use Test::More ();
 use Time::HiRes qw(sleep time);
+use Time::Local qw(timegm);
 
 use Vstream::Test ();
 
 our @EXPORT = qw(alive all_held camera_status camera_is declare epoch_of holders
-    ingest_program patience start_ingest withdraw);
+    ingest_program log_time patience start_ingest withdraw);
 
 my $count = 0;
 my $top = abs_path("$FindBin::Bin/../..");
@@ -230,6 +231,15 @@ sub log ($self) { return read_file("$self->{folder}/ingest.log") }
 sub log_lines ($self, $pattern) {
     return grep { $_->{message} =~ $pattern }
         map { eval { decode_json($_) } // () } split /\n/, $self->log;
+}
+
+# When a line was written, as time() tells it.
+sub log_time ($line) {
+    my ($year, $month, $day, @rest) = split /[-T:Z]/, $line->{time};
+    my ($hour, $minute, $second) = @rest;
+
+    return timegm(int $second, $minute, $hour, $day, $month - 1, $year)
+        + $second - int $second;
 }
 
 # Errors that the test means to provoke are expected; no others may be there.

@@ -30,7 +30,7 @@ my ($program) = grep { -x } map { "$_/nginx" }
 # (text for these blocks), redis_line (instead of the usual vstream_redis),
 # routes (instead of conf/vstream.conf), tls (a port with HTTP/2 over TLS),
 # listen (parameters of it), level (of the error log, info), wait (0: not
-# until Redis is there).
+# until Redis is there), around (a command in front of it).
 sub start ($class, %options) {
     my $self = $class->prepare(%options);
 
@@ -61,7 +61,8 @@ sub _start ($self) {
     my $process = Vstream::Process->start(
         log => "$self->{folder}/stderr.log",
         environment => _environment(),
-        command => [ $self->_command, '-g', 'daemon off;' ]);
+        command => [ @{ $self->{around} // [] }, $self->_command, '-g',
+            'daemon off;' ]);
 
     $self->{pid} = $process->pid;
 

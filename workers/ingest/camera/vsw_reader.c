@@ -188,12 +188,13 @@ vsw_reader_stop(vsw_reader_t *reader, int64_t wait_us)
 
     pthread_mutex_unlock(&reader->lock);
 
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += wait_us * 1000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
 
-    if (pthread_timedjoin_np(reader->thread, NULL, &until) == 0) {
+    if (pthread_clockjoin_np(reader->thread, NULL, CLOCK_MONOTONIC, &until)
+        == 0) {
         vsw_source_destroy(reader->source);
     }
 }
