@@ -14,6 +14,7 @@ typedef struct {
     ngx_uint_t                    ncameras; /* only grows */
     ngx_http_vstream_counted_id_t ids[NGX_HTTP_VSTREAM_COUNTED_CAMERAS];
     ngx_http_vstream_counters_t   retired;
+    ngx_uint_t                    nblocks; /* slots that had one; only grows */
     ngx_http_vstream_counters_t  *blocks[NGX_MAX_PROCESSES];
 } ngx_http_vstream_shared_t;
 
@@ -110,6 +111,9 @@ ngx_http_vstream_counters_init(ngx_cycle_t                  *cycle,
 
     if (block) {
         block->pid = ngx_pid;
+        ngx_http_vstream_shared->nblocks =
+            ngx_max(ngx_http_vstream_shared->nblocks,
+                    (ngx_uint_t) ngx_process_slot + 1);
     }
 
     ngx_shmtx_unlock(&ngx_http_vstream_shpool->mutex);
@@ -213,7 +217,7 @@ ngx_http_vstream_counters_viewers(ngx_uint_t camera)
 
     viewers = 0;
 
-    for (i = 0; i < NGX_MAX_PROCESSES; i++) {
+    for (i = 0; i < ngx_http_vstream_shared->nblocks; i++) {
         block = ngx_http_vstream_shared->blocks[i];
 
         if (block && block->cameras[camera].viewers
@@ -302,7 +306,7 @@ ngx_http_vstream_counters_sum(ngx_http_vstream_counters_t *sum)
     ngx_http_vstream_counters_add(sum, &shared->retired,
                                   NGX_HTTP_VSTREAM_COUNTED_CAMERAS + 1);
 
-    for (i = 0; i < NGX_MAX_PROCESSES; i++) {
+    for (i = 0; i < shared->nblocks; i++) {
         block = shared->blocks[i];
 
         if (block == NULL) {

@@ -27,9 +27,6 @@ static char *ngx_http_vstream_max_frame_size_directive(ngx_conf_t    *cf,
                                                        void          *conf);
 static char *ngx_http_vstream_max_fps_directive(ngx_conf_t    *cf,
                                                 ngx_command_t *cmd, void *conf);
-static char *ngx_http_vstream_placeholder_directive(ngx_conf_t    *cf,
-                                                    ngx_command_t *cmd,
-                                                    void          *conf);
 
 static ngx_int_t ngx_http_vstream_add_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_http_vstream_camera_variable(ngx_http_request_t        *r,
@@ -291,11 +288,10 @@ ngx_http_vstream_endpoint_value(ngx_conf_t                  *cf,
         && vstream_camera_id_check(ngx_http_vstream_slice(&value[1]))
                != VSTREAM_OK)
     {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid camera id \"%V\" of %V: it has 1 to 64 "
-                           "letters, digits, dots, dashes or underscores and "
-                           "begins with a letter or digit",
-                           &value[1], &value[0]);
+        ngx_conf_log_error(
+            NGX_LOG_EMERG, cf, 0,
+            "invalid camera id \"%V\" of %V: it " NGX_HTTP_VSTREAM_ID_GRAMMAR,
+            &value[1], &value[0]);
         return NGX_CONF_ERROR;
     }
 
@@ -344,15 +340,22 @@ ngx_http_vstream_endpoint_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     vmcf = ngx_http_conf_get_module_main_conf(cf, ngx_vstream_module);
 
-    if (vmcf->used_line == 0) {
-        vmcf->used_file = vlcf->endpoint_file;
-        vmcf->used_line = vlcf->endpoint_line;
-    }
+    ngx_http_vstream_needs_redis(cf, vmcf);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_vstream_handler;
 
     return NGX_CONF_OK;
+}
+
+
+void
+ngx_http_vstream_needs_redis(ngx_conf_t *cf, ngx_http_vstream_main_conf_t *vmcf)
+{
+    if (vmcf->used_line == 0) {
+        vmcf->used_file = cf->conf_file->file.name;
+        vmcf->used_line = cf->conf_file->line;
+    }
 }
 
 
@@ -481,118 +484,6 @@ ngx_http_vstream_max_fps_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     vlcf->max_fps_milli = (ngx_uint_t) milli;
 
     return NGX_CONF_OK;
-}
-
-
-/* The whole file, checked as every other picture is; NULL: it was named why. */
-static ngx_http_vstream_frame_t *
-ngx_http_vstream_placeholder_read(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd,
-                                  size_t size)
-{
-    u_char                   *data;
-    ssize_t                   n;
-    vstream_jpeg_t            jpeg;
-    vstream_slice_t           slice;
-    vstream_frame_t           info;
-    vstream_jpeg_result_t     result;
-    ngx_http_vstream_frame_t *frame, *copy;
-
-    data = ngx_pnalloc(cf->temp_pool, size);
-    if (data == NULL) {
-        return NULL;
-    }
-
-    n = ngx_read_fd(fd, data, size);
-
-    if (n < 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_fd_n " \"%V\" failed", name);
-        return NULL;
-    }
-
-    slice.data = (char *) data;
-    slice.length = (size_t) n;
-    result = vstream_jpeg_scan(slice, VSTREAM_FRAME_PIXELS_MAX, &jpeg);
-
-    if (result != VSTREAM_JPEG_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "placeholder \"%V\" is no usable JPEG: %s", name,
-                           vstream_jpeg_result_text(result));
-        return NULL;
-    }
-
-    ngx_memzero(&info, sizeof(vstream_frame_t));
-    info.width = jpeg.width;
-    info.height = jpeg.height;
-
-    copy = ngx_http_vstream_frame_create(&info, data, jpeg.length, cf->log);
-    if (copy == NULL) {
-        return NULL;
-    }
-
-    /* It lives as long as the configuration does. */
-
-    frame = ngx_palloc(cf->pool,
-                       sizeof(ngx_http_vstream_frame_t) + jpeg.length + 2);
-    if (frame) {
-        ngx_memcpy(frame, copy,
-                   sizeof(ngx_http_vstream_frame_t) + jpeg.length + 2);
-    }
-
-    ngx_http_vstream_frame_release(copy);
-
-    return frame;
-}
-
-
-static char *
-ngx_http_vstream_placeholder_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-                                       void *conf)
-{
-    ngx_fd_t                     fd;
-    ngx_str_t                   *value;
-    ngx_file_info_t              info;
-    ngx_http_vstream_loc_conf_t *vlcf;
-
-    (void) cmd;
-
-    vlcf = conf;
-    value = cf->args->elts;
-
-    if (vlcf->placeholder != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    fd = ngx_open_file(value[1].data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    vlcf->placeholder = NULL;
-
-    if (ngx_fd_info(fd, &info) == NGX_FILE_ERROR || ngx_file_size(&info) <= 0
-        || ngx_file_size(&info) > (off_t) VSTREAM_FRAME_BYTES_MAX)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "placeholder \"%V\" is empty or larger than %ud "
-                           "bytes",
-                           &value[1], VSTREAM_FRAME_BYTES_MAX);
-
-    } else {
-        vlcf->placeholder = ngx_http_vstream_placeholder_read(
-            cf, &value[1], fd, (size_t) ngx_file_size(&info));
-    }
-
-    (void) ngx_close_file(fd);
-
-    return vlcf->placeholder ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -16,6 +16,12 @@
 #include "vstream_schema.h"
 
 
+/* What vstream_camera_id_check() lets through; follows "it". */
+#define NGX_HTTP_VSTREAM_ID_GRAMMAR                                            \
+    "has 1 to 64 letters, digits, dots, dashes or underscores and begins "     \
+    "with a letter or digit"
+
+
 /* Where Redis is. */
 typedef struct {
     ngx_str_t   name; /* for logs: the URL without its password */
@@ -96,6 +102,12 @@ char *ngx_http_vstream_origin_directive(ngx_conf_t *cf, ngx_command_t *cmd,
                                         void *conf);
 char *ngx_http_vstream_camera_directive(ngx_conf_t *cf, ngx_command_t *cmd,
                                         void *conf);
+char *ngx_http_vstream_placeholder_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+                                             void *conf);
+
+/* The directive that is being read makes no sense without vstream_redis. */
+void ngx_http_vstream_needs_redis(ngx_conf_t                   *cf,
+                                  ngx_http_vstream_main_conf_t *vmcf);
 
 /* The cameras of this file, as JSON; after all directives were read. */
 char *ngx_http_vstream_origin_init(ngx_conf_t                   *cf,
@@ -107,9 +119,9 @@ char *ngx_http_vstream_origin_init(ngx_conf_t                   *cf,
  */
 void ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf);
 
-/* Has this file a line for that camera? */
-ngx_uint_t ngx_http_vstream_origin_declares(ngx_http_vstream_main_conf_t *vmcf,
-                                            ngx_str_t                    *id);
+/* This file's line of a camera; NULL: there is none. */
+ngx_http_vstream_declared_t *ngx_http_vstream_origin_find(
+    ngx_http_vstream_main_conf_t *vmcf, ngx_str_t *id);
 
 /*
  * Called a few times a second: declares again every 30 s, and at once where

@@ -11,14 +11,12 @@
 #include "ngx_http_vstream_redis.h"
 
 
-static void ngx_http_vstream_origin_answer(void *data, redisReply *reply);
-static void ngx_http_vstream_origin_found(void *data, redisReply *reply);
-
-
 #define NGX_HTTP_VSTREAM_ORIGIN_AGAIN 30000 /* ms between declarations */
 #define NGX_HTTP_VSTREAM_ORIGIN_LOOK  1000  /* and between looks at the set */
 
-#define NGX_HTTP_VSTREAM_OPTIONS_TEXT 256 /* "name=, fps= and still=" */
+
+static void ngx_http_vstream_origin_answer(void *data, redisReply *reply);
+static void ngx_http_vstream_origin_found(void *data, redisReply *reply);
 
 
 /* How many of our ids another origin holds, as logged last. */
@@ -49,11 +47,10 @@ ngx_http_vstream_origin_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (vstream_camera_id_check(ngx_http_vstream_slice(&value[1]))
         != VSTREAM_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid origin \"%V\": it has 1 to 64 letters, "
-                           "digits, dots, dashes or underscores and begins "
-                           "with a letter or digit",
-                           &value[1]);
+        ngx_conf_log_error(
+            NGX_LOG_EMERG, cf, 0,
+            "invalid origin \"%V\": it " NGX_HTTP_VSTREAM_ID_GRAMMAR,
+            &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -63,7 +60,7 @@ ngx_http_vstream_origin_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-static ngx_http_vstream_declared_t *
+ngx_http_vstream_declared_t *
 ngx_http_vstream_origin_find(ngx_http_vstream_main_conf_t *vmcf, ngx_str_t *id)
 {
     ngx_uint_t                   i;
@@ -80,201 +77,6 @@ ngx_http_vstream_origin_find(ngx_http_vstream_main_conf_t *vmcf, ngx_str_t *id)
     }
 
     return NULL;
-}
-
-
-ngx_uint_t
-ngx_http_vstream_origin_declares(ngx_http_vstream_main_conf_t *vmcf,
-                                 ngx_str_t                    *id)
-{
-    return ngx_http_vstream_origin_find(vmcf, id) != NULL;
-}
-
-
-/* A source, perhaps, that holds a password: nothing of it is shown. */
-static void
-ngx_http_vstream_camera_hide(ngx_str_t *text, ngx_str_t *shown)
-{
-    if (ngx_strlchr(text->data, text->data + text->len, '@')) {
-        ngx_str_set(shown, "...");
-    }
-}
-
-
-static char *
-ngx_http_vstream_camera_option_unknown(ngx_conf_t *cf, ngx_str_t *name)
-{
-    u_char                        *p, *last;
-    const char                    *before;
-    const vstream_camera_option_t *option;
-    u_char                         text[NGX_HTTP_VSTREAM_OPTIONS_TEXT];
-
-    p = text;
-    last = text + sizeof(text);
-    before = "";
-
-    for (option = vstream_camera_options; option->name; option++) {
-        p = ngx_slprintf(p, last, "%s%s=", before, option->name);
-        before = option[1].name && option[2].name ? ", " : " and ";
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "unknown camera option \"%V\"; there are %*s", name,
-                       (size_t) (p - text), text);
-
-    return NGX_CONF_ERROR;
-}
-
-
-/* `name=value`; complains where it is not right. */
-static char *
-ngx_http_vstream_camera_option(ngx_conf_t *cf, vstream_camera_t *camera,
-                               ngx_str_t *text)
-{
-    int                            rc;
-    u_char                        *equals;
-    ngx_str_t                      name, value;
-    const char                    *problem;
-    const vstream_camera_option_t *option;
-
-    equals = ngx_strlchr(text->data, text->data + text->len, '=');
-
-    if (equals == NULL) {
-        ngx_http_vstream_camera_hide(text, text);
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid camera option \"%V\": options are written "
-                           "as name=value, and with a space in them as "
-                           "\"name=North gate\"",
-                           text);
-        return NGX_CONF_ERROR;
-    }
-
-    name.data = text->data;
-    name.len = (size_t) (equals - text->data);
-    value.data = equals + 1;
-    value.len = text->len - name.len - 1;
-
-    rc = vstream_camera_option_set(camera, ngx_http_vstream_slice(&name),
-                                   ngx_http_vstream_slice(&value), &option);
-
-    if (rc == VSTREAM_DECLINED) {
-        ngx_http_vstream_camera_hide(text, &name);
-        return ngx_http_vstream_camera_option_unknown(cf, &name);
-    }
-
-    problem = rc == VSTREAM_OK ? NULL
-                               : vstream_camera_option_problem(
-                                   option, ngx_http_vstream_slice(&value));
-
-    if (problem) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "camera option \"%V\" %s",
-                           &name, problem);
-        return NGX_CONF_ERROR;
-    }
-
-    if (rc != VSTREAM_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" of camera option \"%V\": it "
-                           "is %s",
-                           &value, &name, option->value);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* The source may hold a password: it is named by what is wrong, not shown. */
-static char *
-ngx_http_vstream_camera_source(ngx_conf_t *cf, ngx_str_t *id, ngx_str_t *source)
-{
-    vstream_source_t        parsed;
-    vstream_source_result_t result;
-
-    result = vstream_source_read(ngx_http_vstream_slice(source), &parsed);
-
-    if (result == VSTREAM_SOURCE_OK) {
-        return NGX_CONF_OK;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "source of camera \"%V\" %s", id,
-                       vstream_source_result_text(result));
-
-    return NGX_CONF_ERROR;
-}
-
-
-char *
-ngx_http_vstream_camera_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-                                  void *conf)
-{
-    ngx_str_t                    *value;
-    ngx_uint_t                    i;
-    ngx_http_vstream_declared_t  *declared, *same;
-    ngx_http_vstream_main_conf_t *vmcf;
-
-    (void) cmd;
-
-    vmcf = conf;
-    value = cf->args->elts;
-
-    if (vstream_camera_id_check(ngx_http_vstream_slice(&value[1]))
-        != VSTREAM_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid camera id \"%V\": it has 1 to 64 letters, "
-                           "digits, dots, dashes or underscores and begins "
-                           "with a letter or digit",
-                           &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    same = ngx_http_vstream_origin_find(vmcf, &value[1]);
-
-    if (same) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "camera \"%V\" is declared already in %V:%ui",
-                           &value[1], &same->file, same->line);
-        return NGX_CONF_ERROR;
-    }
-
-    if (vmcf->cameras.nelts == VSTREAM_CAMERAS_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "too many cameras: one origin has at most %d",
-                           VSTREAM_CAMERAS_MAX);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_vstream_camera_source(cf, &value[1], &value[2]) != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    declared = ngx_array_push(&vmcf->cameras);
-    if (declared == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(declared, sizeof(ngx_http_vstream_declared_t));
-    vstream_camera_init(&declared->camera);
-    declared->camera.id = ngx_http_vstream_slice(&value[1]);
-    declared->camera.source = ngx_http_vstream_slice(&value[2]);
-    declared->file = cf->conf_file->file.name;
-    declared->line = cf->conf_file->line;
-
-    for (i = 3; i < cf->args->nelts; i++) {
-        if (ngx_http_vstream_camera_option(cf, &declared->camera, &value[i])
-            != NGX_CONF_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (vmcf->used_line == 0) {
-        vmcf->used_file = declared->file;
-        vmcf->used_line = declared->line;
-    }
-
-    return NGX_CONF_OK;
 }
 
 
@@ -350,39 +152,39 @@ ngx_http_vstream_origin_again_soon(void)
 }
 
 
-void
-ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf)
+/* The contract's version, where Redis holds none yet. */
+static void
+ngx_http_vstream_origin_declare_schema(void)
 {
-    u_char                       cameras[VSTREAM_KEY_MAX];
-    u_char                       set[VSTREAM_KEY_MAX], news[VSTREAM_KEY_MAX];
-    u_char                       schema[VSTREAM_KEY_MAX];
-    u_char                       generation[NGX_INT64_LEN];
-    u_char                       version[NGX_INT_T_LEN];
-    ngx_str_t                   *argv;
-    ngx_uint_t                   i, argc;
-    ngx_pool_t                  *pool;
-    ngx_http_vstream_declared_t *declared;
+    u_char    key[VSTREAM_KEY_MAX], version[NGX_INT_T_LEN];
+    ngx_str_t argv[] = { ngx_string("SET"), ngx_null_string, ngx_null_string,
+                         ngx_string("NX") };
 
-    pool = ngx_create_pool(4096, ngx_cycle->log);
-    if (pool == NULL) {
-        return;
-    }
-
-    ngx_http_vstream_origin_declared = ngx_current_msec;
-    ngx_http_vstream_origin_looked = ngx_current_msec;
-    declared = vmcf->cameras.elts;
-    argv = ngx_palloc(pool, (9 + 2 * vmcf->cameras.nelts) * sizeof(ngx_str_t));
-    if (argv == NULL) {
-        goto done;
-    }
-
-    ngx_str_set(&argv[0], "SET");
-    argv[1] = ngx_http_vstream_redis_key(schema, VSTREAM_KEY_SCHEMA, NULL);
+    argv[1] = ngx_http_vstream_redis_key(key, VSTREAM_KEY_SCHEMA, NULL);
     argv[2].data = version;
     argv[2].len =
         (size_t) (ngx_sprintf(version, "%d", VSTREAM_SCHEMA_VERSION) - version);
-    ngx_str_set(&argv[3], "NX");
+
     (void) ngx_http_vstream_redis_call(NULL, NULL, 4, argv);
+}
+
+
+/* NGX_ERROR: it was not sent. */
+static ngx_int_t
+ngx_http_vstream_origin_declare_set(ngx_http_vstream_main_conf_t *vmcf,
+                                    ngx_pool_t                   *pool)
+{
+    u_char                       cameras[VSTREAM_KEY_MAX];
+    u_char                       set[VSTREAM_KEY_MAX], news[VSTREAM_KEY_MAX];
+    u_char                       generation[NGX_INT64_LEN];
+    ngx_str_t                   *argv;
+    ngx_uint_t                   i, argc;
+    ngx_http_vstream_declared_t *declared;
+
+    argv = ngx_palloc(pool, (9 + 2 * vmcf->cameras.nelts) * sizeof(ngx_str_t));
+    if (argv == NULL) {
+        return NGX_ERROR;
+    }
 
     ngx_str_set(&argv[0], "EVAL");
     argv[1].data = (u_char *) vstream_script_declare;
@@ -398,23 +200,46 @@ ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf)
     argv[8] = ngx_http_vstream_redis_key(news, VSTREAM_KEY_NEWS, NULL);
     argc = 9;
 
+    if (argv[7].len == 0) {
+        return NGX_ERROR;
+    }
+
+    declared = vmcf->cameras.elts;
+
     for (i = 0; i < vmcf->cameras.nelts; i++) {
         argv[argc].data = (u_char *) declared[i].camera.id.data;
         argv[argc++].len = declared[i].camera.id.length;
         argv[argc++] = declared[i].json;
     }
 
-    if (argv[7].len == 0
-        || ngx_http_vstream_redis_call(ngx_http_vstream_origin_answer, vmcf,
+    return ngx_http_vstream_redis_call(ngx_http_vstream_origin_answer, vmcf,
                                        argc, argv)
-               == NULL)
-    {
-        ngx_http_vstream_origin_again_soon();
+               ? NGX_OK
+               : NGX_ERROR;
+}
+
+
+void
+ngx_http_vstream_origin_declare(ngx_http_vstream_main_conf_t *vmcf)
+{
+    ngx_int_t   rc;
+    ngx_pool_t *pool;
+
+    ngx_http_vstream_origin_declared = ngx_current_msec;
+    ngx_http_vstream_origin_looked = ngx_current_msec;
+    ngx_http_vstream_origin_declare_schema();
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+    rc = NGX_ERROR;
+
+    if (pool) {
+        rc = ngx_http_vstream_origin_declare_set(vmcf, pool);
+        ngx_destroy_pool(pool);
     }
 
-done:
-
-    ngx_destroy_pool(pool);
+    if (rc != NGX_OK) {
+        ngx_http_vstream_origin_again_soon();
+    }
 }
 
 

@@ -1,9 +1,9 @@
 /*
- * Between the store and Redis.  ngx_http_vstream_redis.c holds an nginx
- * worker's connections (one for commands, a few for subscriptions, because a
- * subscribed connection refuses commands), speaks RESP through hiredis's
- * codec and reconnects; ngx_http_vstream_redis_query.c asks the questions that
- * the store has.  Nothing else in the module knows Redis.
+ * Between the store and Redis.  ngx_http_vstream_redis.c has an nginx worker's
+ * connections, one for commands and a few for subscriptions, because a
+ * subscribed connection refuses commands; ngx_http_vstream_redis_lookup.c and
+ * ngx_http_vstream_redis_survey.c ask the questions that the store has.
+ * Nothing else in the module knows Redis.
  */
 
 #ifndef NGX_HTTP_VSTREAM_REDIS_H
@@ -12,6 +12,7 @@
 #include <hiredis/hiredis.h>
 
 #include "ngx_http_vstream_store.h"
+#include "ngx_http_vstream_store_survey.h"
 
 
 typedef struct ngx_http_vstream_redis_call_s ngx_http_vstream_redis_call_t;

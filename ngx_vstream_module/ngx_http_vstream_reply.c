@@ -68,10 +68,9 @@ ngx_http_vstream_refuse_camera(ngx_http_request_t *r, ngx_int_t rc)
         return rc;
     }
 
-    return ngx_http_vstream_problem(
-        r, NGX_HTTP_BAD_REQUEST,
-        "A camera id has 1 to 64 letters, digits, dots, dashes or "
-        "underscores and begins with a letter or digit.");
+    return ngx_http_vstream_problem(r, NGX_HTTP_BAD_REQUEST,
+                                    "A camera id " NGX_HTTP_VSTREAM_ID_GRAMMAR
+                                    ".");
 }
 
 

@@ -4,6 +4,7 @@
 
 #include "ngx_http_vstream_reply.h"
 #include "ngx_http_vstream_store.h"
+#include "ngx_http_vstream_store_survey.h"
 
 
 #define NGX_HTTP_VSTREAM_STALE_MS 3000
@@ -174,7 +175,7 @@ ngx_http_vstream_status_is_claimed(ngx_http_vstream_main_conf_t *vmcf,
         return 0;
     }
 
-    return ngx_http_vstream_origin_declares(vmcf, &row->id);
+    return ngx_http_vstream_origin_find(vmcf, &row->id) != NULL;
 }
 
 

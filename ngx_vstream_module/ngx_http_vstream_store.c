@@ -27,7 +27,6 @@
 #define NGX_HTTP_VSTREAM_STORE_YIELD 10000 /* lower epochs, then believed */
 #define NGX_HTTP_VSTREAM_STORE_MAX                                             \
     (2 * VSTREAM_CAMERAS_MAX * VSTREAM_RENDITIONS)
-#define NGX_HTTP_VSTREAM_SURVEY_AGE 250
 
 
 static void ngx_http_vstream_store_tick(ngx_event_t *ev);
@@ -44,8 +43,6 @@ static void ngx_http_vstream_store_lacked(ngx_http_vstream_camera_t *camera);
 static void ngx_http_vstream_store_looked_up(void                     *data,
                                              ngx_http_vstream_found_t  found,
                                              ngx_http_vstream_frame_t *frame);
-static ngx_int_t ngx_http_vstream_store_survey_begin(void);
-static void ngx_http_vstream_store_surveyed(ngx_http_vstream_survey_t *survey);
 
 
 static const ngx_http_vstream_redis_events_t ngx_http_vstream_store_events = {
@@ -66,10 +63,6 @@ static ngx_queue_t                   ngx_http_vstream_store_fresh;
 static ngx_event_t                   ngx_http_vstream_store_timer;
 static ngx_connection_t ngx_http_vstream_store_nobody; /* for debug logs */
 
-static ngx_http_vstream_survey_t *ngx_http_vstream_store_last_survey;
-static ngx_queue_t                ngx_http_vstream_store_survey_waits;
-static ngx_uint_t                 ngx_http_vstream_store_surveying;
-
 
 ngx_int_t
 ngx_http_vstream_store_init(ngx_cycle_t                  *cycle,
@@ -82,7 +75,7 @@ ngx_http_vstream_store_init(ngx_cycle_t                  *cycle,
                     ngx_str_rbtree_insert_value);
     ngx_queue_init(&ngx_http_vstream_store_cameras);
     ngx_queue_init(&ngx_http_vstream_store_fresh);
-    ngx_queue_init(&ngx_http_vstream_store_survey_waits);
+    ngx_http_vstream_store_survey_init();
 
     ngx_http_vstream_store_timer.handler = ngx_http_vstream_store_tick;
     ngx_http_vstream_store_timer.log = cycle->log;
@@ -327,10 +320,12 @@ ngx_http_vstream_store_watch(ngx_http_vstream_watch_t *watch, ngx_str_t *id,
         }
     }
 
-    if (!camera->confirmed) {
+    if (!camera->confirmed || camera->part == NULL) {
         ngx_http_vstream_store_lookup(camera);
 
-        if (camera->lookup == NULL && ngx_http_vstream_redis_is_there()) {
+        if (!camera->confirmed && camera->lookup == NULL
+            && ngx_http_vstream_redis_is_there())
+        {
             return NGX_DECLINED;
         }
     }
@@ -461,8 +456,9 @@ ngx_http_vstream_store_missed(ngx_http_vstream_camera_t *camera)
     ngx_uint_t ours;
     ngx_msec_t grace;
 
-    ours = ngx_http_vstream_origin_declares(ngx_http_vstream_store_conf,
-                                            &camera->name);
+    ours =
+        ngx_http_vstream_origin_find(ngx_http_vstream_store_conf, &camera->name)
+        != NULL;
     grace =
         ours ? NGX_HTTP_VSTREAM_STORE_OUSTED : NGX_HTTP_VSTREAM_STORE_ABSENT;
 
@@ -627,9 +623,7 @@ ngx_http_vstream_store_ready(void)
         }
     }
 
-    if (!ngx_queue_empty(&ngx_http_vstream_store_survey_waits)) {
-        (void) ngx_http_vstream_store_survey_begin();
-    }
+    ngx_http_vstream_store_survey_ready();
 }
 
 
@@ -750,99 +744,5 @@ ngx_http_vstream_store_tick(ngx_event_t *ev)
         next = ngx_queue_next(q);
         ngx_http_vstream_store_look_after(
             ngx_queue_data(q, ngx_http_vstream_camera_t, queue));
-    }
-}
-
-
-/* However many wait, one is under way. */
-static ngx_int_t
-ngx_http_vstream_store_survey_begin(void)
-{
-    if (ngx_http_vstream_store_surveying) {
-        return NGX_OK;
-    }
-
-    if (!ngx_http_vstream_redis_is_there()
-        || ngx_http_vstream_redis_survey(ngx_http_vstream_store_surveyed)
-               != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    ngx_http_vstream_store_surveying = 1;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_vstream_store_survey(ngx_http_vstream_survey_wait_t *wait,
-                              ngx_http_vstream_survey_t     **survey)
-{
-    ngx_http_vstream_survey_t *last;
-
-    last = ngx_http_vstream_store_last_survey;
-    *survey = last;
-
-    if (last
-        && (ngx_current_msec - last->taken < NGX_HTTP_VSTREAM_SURVEY_AGE
-            || !ngx_http_vstream_redis_is_there()))
-    {
-        return NGX_OK;
-    }
-
-    if (ngx_http_vstream_store_survey_begin() != NGX_OK
-        && !ngx_http_vstream_redis_is_coming())
-    {
-        return last ? NGX_OK : NGX_DECLINED;
-    }
-
-    wait->waiting = 1;
-    ngx_queue_insert_tail(&ngx_http_vstream_store_survey_waits, &wait->queue);
-
-    return NGX_AGAIN;
-}
-
-
-ngx_http_vstream_survey_t *
-ngx_http_vstream_store_survey_last(void)
-{
-    return ngx_http_vstream_store_last_survey;
-}
-
-
-void
-ngx_http_vstream_store_survey_cancel(ngx_http_vstream_survey_wait_t *wait)
-{
-    if (wait->waiting) {
-        wait->waiting = 0;
-        ngx_queue_remove(&wait->queue);
-    }
-}
-
-
-static void
-ngx_http_vstream_store_surveyed(ngx_http_vstream_survey_t *survey)
-{
-    ngx_queue_t                    *q;
-    ngx_http_vstream_survey_wait_t *wait;
-
-    ngx_http_vstream_store_surveying = 0;
-
-    if (survey) {
-        if (ngx_http_vstream_store_last_survey) {
-            ngx_destroy_pool(ngx_http_vstream_store_last_survey->pool);
-        }
-
-        ngx_http_vstream_store_last_survey = survey;
-    }
-
-    while (!ngx_queue_empty(&ngx_http_vstream_store_survey_waits)) {
-        q = ngx_queue_head(&ngx_http_vstream_store_survey_waits);
-        ngx_queue_remove(q);
-
-        wait = ngx_queue_data(q, ngx_http_vstream_survey_wait_t, queue);
-        wait->waiting = 0;
-        wait->handler(wait, ngx_http_vstream_store_last_survey);
     }
 }

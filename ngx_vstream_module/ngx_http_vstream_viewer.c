@@ -12,76 +12,20 @@
  * keeps send_timeout happy, but not this.
  */
 
+#include "ngx_http_vstream_lane.h"
 #include "ngx_http_vstream_reply.h"
-#include "ngx_http_vstream_viewer.h"
 
 
 #define NGX_HTTP_VSTREAM_FIRST_PICTURE 1500 /* ms that it may take */
 #define NGX_HTTP_VSTREAM_IDLE_LOOK     10000
 #define NGX_HTTP_VSTREAM_REOPEN        500
-#define NGX_HTTP_VSTREAM_UNKNOWN_LOOK  5000
 #define NGX_HTTP_VSTREAM_DRAIN_TICK    250
 #define NGX_HTTP_VSTREAM_DRAIN_SPREAD  5000
-#define NGX_HTTP_VSTREAM_RATE_SLACK_US 8000
-
-
-typedef struct ngx_http_vstream_viewer_s ngx_http_vstream_viewer_t;
-
-typedef struct {
-    ngx_http_vstream_watch_t   watch;
-    ngx_http_vstream_viewer_t *viewer;
-    ngx_uint_t                 stamp; /* of the part sent or passed over last */
-    ngx_uint_t                 counter; /* of the camera, while counted */
-    int64_t                    due_us;  /* when fps= lets the next one go */
-    ngx_str_t                  id;
-    vstream_rendition_t        rendition; /* that is shown */
-    ngx_msec_t                 unknown_since;
-    unsigned                   opened : 1;  /* the store has answered */
-    unsigned                   unknown : 1; /* there is no such camera */
-    unsigned                   lacked : 1;  /* nor this rendition of it */
-    unsigned                   counted : 1;
-} ngx_http_vstream_lane_t;
-
-typedef enum {
-    NGX_HTTP_VSTREAM_OPENING,   /* waits for the store */
-    NGX_HTTP_VSTREAM_WAITING,   /* for a first picture; no header yet */
-    NGX_HTTP_VSTREAM_STREAMING, /* header sent */
-    NGX_HTTP_VSTREAM_DETACHED   /* answered otherwise, or leaving */
-} ngx_http_vstream_viewer_state_t;
-
-struct ngx_http_vstream_viewer_s {
-    ngx_queue_t                     queue;
-    ngx_http_request_t             *request;
-    ngx_http_vstream_loc_conf_t    *conf;
-    ngx_http_vstream_ctx_t         *ctx;
-    ngx_http_vstream_viewer_state_t state;
-    vstream_rendition_t             rendition; /* that was asked for */
-    ngx_http_vstream_lack_t         lack;
-    ngx_event_t                     timer;
-    ngx_http_vstream_part_t        *part;   /* in flight */
-    ngx_uint_t                      camera; /* its counter */
-    ngx_msec_t                      deadline;
-    int64_t                         interval_us; /* of fps=; 0: none */
-    ngx_msec_t                      drain_at;
-    ngx_chain_t                     chain[2];
-    ngx_buf_t                       bufs[2];
-    unsigned                        advance : 1; /* early header blocks */
-    unsigned                        busy : 1;    /* what was sent is not gone */
-    unsigned                        draining : 1; /* ends at drain_at */
-    ngx_http_vstream_closed_t       reason;       /* why it ends */
-    ngx_uint_t                      next;         /* lane whose turn it is */
-    ngx_uint_t                      nlanes;
-    ngx_http_vstream_lane_t         lanes[];
-};
 
 
 static ngx_int_t ngx_http_vstream_viewer_open(
     ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_detach(ngx_http_vstream_viewer_t *viewer);
-static void ngx_http_vstream_lane_close(ngx_http_vstream_lane_t *lane);
-static ngx_int_t  ngx_http_vstream_lane_open(ngx_http_vstream_lane_t *lane,
-                                             vstream_rendition_t      rendition);
-static void       ngx_http_vstream_lane_known(ngx_http_vstream_lane_t *lane);
 static ngx_uint_t ngx_http_vstream_viewer_has_closed(
     ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_watch_handler(
@@ -195,38 +139,81 @@ ngx_http_vstream_viewer_rate(ngx_http_vstream_viewer_t *viewer)
 }
 
 
-ngx_int_t
-ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
-                              ngx_uint_t nids, ngx_http_vstream_lack_t lack)
+/* A viewer whose request has no say yet; NULL: no memory. */
+static ngx_http_vstream_viewer_t *
+ngx_http_vstream_viewer_create(ngx_http_request_t *r, ngx_str_t *ids,
+                               ngx_uint_t nids)
 {
-    ngx_int_t                  rc;
     ngx_uint_t                 i;
-    ngx_http_cleanup_t        *cleanup;
-    ngx_pool_cleanup_t        *pool_cleanup;
     ngx_http_vstream_viewer_t *viewer;
 
     viewer = ngx_pcalloc(r->pool, sizeof(ngx_http_vstream_viewer_t)
                                       + nids * sizeof(ngx_http_vstream_lane_t));
-    cleanup = ngx_http_cleanup_add(r, 0);
-    pool_cleanup = ngx_pool_cleanup_add(r->pool, 0);
-
-    if (viewer == NULL || cleanup == NULL || pool_cleanup == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (viewer == NULL) {
+        return NULL;
     }
 
     viewer->request = r;
     viewer->conf = ngx_http_get_module_loc_conf(r, ngx_vstream_module);
     viewer->ctx = ngx_http_get_module_ctx(r, ngx_vstream_module);
-    viewer->ctx->viewer = viewer;
     viewer->advance = ngx_http_vstream_viewer_wants_advance(r);
+    viewer->timer.handler = ngx_http_vstream_viewer_timer_handler;
+    viewer->timer.data = viewer;
+    viewer->timer.log = r->connection->log;
     viewer->nlanes = nids;
-    viewer->lack = lack;
 
     for (i = 0; i < nids; i++) {
         viewer->lanes[i].viewer = viewer;
         viewer->lanes[i].id = ids[i];
         viewer->lanes[i].watch.handler = ngx_http_vstream_viewer_watch_handler;
     }
+
+    return viewer;
+}
+
+
+/* The request is the viewer's from now on. */
+static ngx_int_t
+ngx_http_vstream_viewer_attach(ngx_http_vstream_viewer_t *viewer)
+{
+    ngx_http_cleanup_t *cleanup;
+    ngx_http_request_t *r;
+    ngx_pool_cleanup_t *pool_cleanup;
+
+    r = viewer->request;
+    cleanup = ngx_http_cleanup_add(r, 0);
+    pool_cleanup = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (cleanup == NULL || pool_cleanup == NULL) {
+        return NGX_ERROR;
+    }
+
+    cleanup->handler = ngx_http_vstream_viewer_cleanup;
+    cleanup->data = viewer;
+    pool_cleanup->handler = ngx_http_vstream_viewer_release;
+    pool_cleanup->data = viewer;
+
+    ngx_queue_insert_tail(&ngx_http_vstream_viewers, &viewer->queue);
+    viewer->ctx->viewer = viewer;
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_vstream_viewer_write_handler;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
+                              ngx_uint_t nids, ngx_http_vstream_lack_t lack)
+{
+    ngx_http_vstream_viewer_t *viewer;
+
+    viewer = ngx_http_vstream_viewer_create(r, ids, nids);
+    if (viewer == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    viewer->lack = lack;
 
     if (ngx_http_vstream_viewer_rate(viewer) != NGX_OK) {
         return ngx_http_vstream_problem(
@@ -240,22 +227,11 @@ ngx_http_vstream_viewer_start(ngx_http_request_t *r, ngx_str_t *ids,
                                         NGX_HTTP_VSTREAM_RENDITION_PROBLEM);
     }
 
-    viewer->timer.handler = ngx_http_vstream_viewer_timer_handler;
-    viewer->timer.data = viewer;
-    viewer->timer.log = r->connection->log;
-    ngx_queue_insert_tail(&ngx_http_vstream_viewers, &viewer->queue);
+    if (ngx_http_vstream_viewer_attach(viewer) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    cleanup->handler = ngx_http_vstream_viewer_cleanup;
-    cleanup->data = viewer;
-    pool_cleanup->handler = ngx_http_vstream_viewer_release;
-    pool_cleanup->data = viewer;
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_vstream_viewer_write_handler;
-
-    rc = ngx_http_vstream_viewer_open(viewer);
-
-    if (rc != NGX_OK) {
+    if (ngx_http_vstream_viewer_open(viewer) != NGX_OK) {
         ngx_http_vstream_viewer_detach(viewer);
         return ngx_http_vstream_problem(
             r, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -288,22 +264,6 @@ ngx_http_vstream_viewer_open(ngx_http_vstream_viewer_t *viewer)
     }
 
     return NGX_OK;
-}
-
-
-/* As ngx_http_vstream_store_watch(). */
-static ngx_int_t
-ngx_http_vstream_lane_open(ngx_http_vstream_lane_t *lane,
-                           vstream_rendition_t      rendition)
-{
-    ngx_int_t rc;
-
-    lane->rendition = rendition;
-    rc = ngx_http_vstream_store_watch(&lane->watch, &lane->id, rendition,
-                                      !lane->viewer->request->header_only);
-    lane->opened = rc != NGX_AGAIN;
-
-    return rc;
 }
 
 
@@ -353,43 +313,6 @@ ngx_http_vstream_viewer_refuse(ngx_http_vstream_viewer_t *viewer,
 }
 
 
-static void
-ngx_http_vstream_lane_close(ngx_http_vstream_lane_t *lane)
-{
-    if (lane->counted) {
-        lane->counted = 0;
-        ngx_http_vstream_counted->cameras[lane->counter].viewers--;
-    }
-
-    ngx_http_vstream_store_unwatch(&lane->watch);
-}
-
-
-/* vstream_max_viewers: NGX_BUSY where the camera has as many already. */
-static ngx_int_t
-ngx_http_vstream_lane_count(ngx_http_vstream_lane_t *lane)
-{
-    uint64_t viewers;
-
-    lane->counter = lane->watch.camera->counter;
-
-    /* A camera beyond the table is bounded in this worker alone. */
-
-    viewers = lane->counter < NGX_HTTP_VSTREAM_COUNTED_CAMERAS
-                  ? ngx_http_vstream_counters_viewers(lane->counter)
-                  : lane->watch.camera->live - 1;
-
-    if (viewers >= lane->viewer->conf->max_viewers) {
-        return NGX_BUSY;
-    }
-
-    lane->counted = 1;
-    ngx_http_vstream_counted->cameras[lane->counter].viewers++;
-
-    return NGX_OK;
-}
-
-
 static ngx_int_t
 ngx_http_vstream_viewer_send_header(ngx_http_vstream_viewer_t *viewer)
 {
@@ -420,7 +343,7 @@ ngx_http_vstream_viewer_send_header(ngx_http_vstream_viewer_t *viewer)
     if (ngx_http_vstream_add_header(r, "Cache-Control", &no_store) != NGX_OK
         || ngx_http_vstream_add_header(r, "X-Accel-Buffering", &no) != NGX_OK)
     {
-        return NGX_ERROR;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
@@ -428,7 +351,7 @@ ngx_http_vstream_viewer_send_header(ngx_http_vstream_viewer_t *viewer)
     if (r->stream == NULL && clcf->tcp_nodelay
         && ngx_tcp_nodelay(r->connection) != NGX_OK)
     {
-        return NGX_ERROR;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     rc = ngx_http_send_header(r);
@@ -766,134 +689,6 @@ ngx_http_vstream_viewer_proceed(ngx_http_vstream_viewer_t *viewer)
 }
 
 
-/* Is a new part due for this lane, or does fps= pass it over? */
-static ngx_uint_t
-ngx_http_vstream_lane_is_due(ngx_http_vstream_lane_t *lane)
-{
-    int64_t now_us, interval_us;
-
-    interval_us = lane->viewer->interval_us;
-
-    if (interval_us == 0) {
-        return 1;
-    }
-
-    now_us = ngx_http_vstream_now_us();
-
-    if (now_us + NGX_HTTP_VSTREAM_RATE_SLACK_US < lane->due_us
-        && lane->due_us - now_us <= interval_us)
-    {
-        return 0;
-    }
-
-    lane->due_us += interval_us;
-
-    if (lane->due_us < now_us || lane->due_us - now_us > interval_us) {
-        lane->due_us = now_us + interval_us;
-    }
-
-    return 1;
-}
-
-
-/* A new part of a camera.  NGX_DECLINED: this viewer does not get it now. */
-static ngx_int_t
-ngx_http_vstream_lane_take(ngx_http_vstream_lane_t *lane)
-{
-    ngx_http_vstream_camera_t          *camera;
-    ngx_http_vstream_camera_counters_t *counters;
-
-    camera = lane->watch.camera;
-    counters = &ngx_http_vstream_counted->cameras[camera->counter];
-
-    if (!ngx_http_vstream_lane_is_due(lane)) {
-        lane->stamp = camera->part->stamp;
-        counters->skipped[NGX_HTTP_VSTREAM_SKIPPED_RATE]++;
-        return NGX_DECLINED;
-    }
-
-    if (lane->viewer->busy) {
-        counters->skipped[NGX_HTTP_VSTREAM_SKIPPED_SLOW]++;
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * There is no such camera, or no longer.  Where this is the answer to a second
- * try of a viewer that streams already, Redis may have come back empty a
- * moment ago: it is believed when it says so again.
- */
-static void
-ngx_http_vstream_lane_unknown(ngx_http_vstream_lane_t *lane, ngx_uint_t first)
-{
-    ngx_uint_t                 i, unknown, believed;
-    ngx_http_vstream_viewer_t *viewer;
-
-    viewer = lane->viewer;
-    believed =
-        !first || lane->unknown || viewer->state != NGX_HTTP_VSTREAM_STREAMING;
-    lane->unknown = 1;
-    lane->unknown_since = ngx_current_msec;
-    ngx_http_vstream_lane_close(lane);
-
-    unknown = 0;
-
-    for (i = 0; i < viewer->nlanes; i++) {
-        unknown += viewer->lanes[i].unknown;
-    }
-
-    if (believed && unknown == viewer->nlanes) {
-        viewer->draining = 1;
-        viewer->drain_at = ngx_current_msec;
-        viewer->reason = NGX_HTTP_VSTREAM_CLOSED_GONE;
-    }
-}
-
-
-/*
- * The camera has not, or no longer, the rendition.  NGX_OK: it is shown as
- * main; NGX_AGAIN: it will be, when the store has answered; NGX_DECLINED: the
- * lane is closed.
- */
-static ngx_int_t
-ngx_http_vstream_lane_lacked(ngx_http_vstream_lane_t *lane, ngx_uint_t first)
-{
-    ngx_int_t rc;
-
-    if (lane->viewer->lack == NGX_HTTP_VSTREAM_LACK_REFUSED) {
-        lane->lacked = 1;
-        ngx_http_vstream_lane_unknown(lane, first);
-        return NGX_DECLINED;
-    }
-
-    ngx_http_vstream_lane_close(lane);
-    rc = ngx_http_vstream_lane_open(lane, VSTREAM_RENDITION_MAIN);
-
-    if (rc == NGX_OK) {
-        ngx_http_vstream_lane_known(lane);
-    }
-
-    return rc == NGX_OK || rc == NGX_AGAIN ? rc : NGX_DECLINED;
-}
-
-
-/* The camera is there; it may have as many viewers as it may have. */
-static void
-ngx_http_vstream_lane_known(ngx_http_vstream_lane_t *lane)
-{
-    lane->unknown = 0;
-
-    if (lane->viewer->state == NGX_HTTP_VSTREAM_STREAMING && !lane->counted
-        && ngx_http_vstream_lane_count(lane) != NGX_OK)
-    {
-        ngx_http_vstream_lane_close(lane);
-    }
-}
-
-
 static void
 ngx_http_vstream_viewer_watch_handler(ngx_http_vstream_watch_t *watch,
                                       ngx_http_vstream_event_t  event)
@@ -1030,20 +825,6 @@ ngx_http_vstream_viewer_unanswered(ngx_http_vstream_viewer_t *viewer)
     }
 
     ngx_http_vstream_viewer_proceed(viewer);
-}
-
-
-/*
- * Had it no store when it was opened, or lost it?  A camera that was unknown
- * may have been declared since.
- */
-static ngx_uint_t
-ngx_http_vstream_lane_is_closed(ngx_http_vstream_lane_t *lane)
-{
-    return lane->watch.camera == NULL
-           && (!lane->unknown
-               || ngx_current_msec - lane->unknown_since
-                      >= NGX_HTTP_VSTREAM_UNKNOWN_LOOK);
 }
 
 
