@@ -118,6 +118,10 @@ $(B)/t/bench/%: t/bench/%.c t/bench/load.h
 	@mkdir -p $(@D)
 	$(CAMERA_CC) $(PKGFLAGS) $(LIBS)
 
+$(B)/t/bench/mjpeg_%: t/bench/mjpeg_%.c t/bench/ages.h
+	@mkdir -p $(@D)
+	$(CAMERA_CC)
+
 # Unit tests, lint, fuzzing.  `make unit B=build/asan SANITIZE=1` is the same
 # under AddressSanitizer and UndefinedBehaviorSanitizer.
 UNIT_BIN   := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*.c)))

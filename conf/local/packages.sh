@@ -17,7 +17,7 @@ PACKAGES_CHECKS="perl libio-socket-ssl-perl libcmocka-dev clang-format binutils
 
 # What vstream is measured against, and with.
 PACKAGES_BENCH="gunicorn python3-flask python3-opencv libnginx-mod-nchan wrk
-    nghttp2-client iproute2"
+    nghttp2-client iproute2 strace"
 
 # Apache Kafka itself is no package: Maven fetches it, Java runs it.
 PACKAGES_KAFKA="ca-certificates"

@@ -74,8 +74,8 @@ sub live ($bench) {
 
     my $watch = sub {
         return $bench->quietly(sub {
-            $bench->measured('mjpeg_age', $nginx->port, $seconds, 2,
-                map { "/live/$_/stream.mjpg" } @ids);
+            $bench->measured('mjpeg_load', '-n', 2 * @ids, '-t', $seconds,
+                $nginx->port, map { "/live/$_/stream.mjpg" } @ids);
         });
     };
 

@@ -12,8 +12,10 @@ use v5.36;
 use Exporter qw(import);
 use JSON::PP;
 use List::Util qw(max min sum0);
-use POSIX qw(strftime sysconf _SC_CLK_TCK);
+use POSIX qw(floor strftime sysconf _SC_CLK_TCK);
 use Time::HiRes qw(time);
+
+use Vstream::Usage qw(children);
 
 our @EXPORT_OK = qw(median table);
 
@@ -59,16 +61,52 @@ sub measured ($self, $name, @arguments) {
 # Runs each of these in turn, pair by pair and in changing order, quietly.
 # Returns the pairs: { name => result }.
 sub interleaved ($self, %code) {
+    return $self->in_turn($self->pairs, map {
+        my $code = $code{$_};
+
+        $_ => sub { $self->quietly($code) };
+    } keys %code);
+}
+
+# The same so many times, for code that sees to quietness itself.
+sub in_turn ($self, $times, %code) {
     my @pairs;
 
-    for my $pair (1 .. $self->pairs) {
+    for my $pair (1 .. $times) {
         my @order = sort keys %code;
 
         @order = reverse @order if $pair % 2 == 0;
-        push @pairs, { map { $_ => $self->quietly($code{$_}) } @order };
+        push @pairs, { map { $_ => $code{$_}->() } @order };
     }
 
     return @pairs;
+}
+
+# The largest number for which the code returns { good => true }, to a share
+# of it (0.02): it is bisected, beginning where it is expected.  Returns the
+# result of the last good run, with { most }.
+sub most ($self, $expected, $share, $code) {
+    my ($n, $good, $bad, $stride) = ($expected, 0, undef, 4 * $share);
+    my (%result, %quiet);
+
+    while (!defined $bad || $bad - $good > 1 + $share * $good) {
+        my $run = $self->quietly(sub { $code->($n) });
+
+        $quiet{$n} = $run->{quiet};
+        if ($run->{good}) {
+            ($good, %result) = ($n, %$run);
+        } else {
+            $bad = $n;
+        }
+
+        $n = floor(!defined $bad ? $good * (1 + $stride) + 1
+            : !$good ? $bad / (1 + $stride) : ($good + $bad) / 2);
+        $stride *= 2 if !$good || !defined $bad;
+        last if $n < 1;
+    }
+
+    return { %result, most => $good,
+        quiet => ($quiet{$good} // 1) && $quiet{$bad} ? 1 : 0 };
 }
 
 # Judges the ratio of a figure between two runs of each pair.  Options:
@@ -188,8 +226,8 @@ sub _slurp ($path) {
 }
 
 
-# Calls the code, again while somebody disturbs it.  Returns its result with
-# { steal, foreign, quiet }.
+# Calls the code, again while somebody disturbs it, or its result says that it
+# was { disturbed }.  Returns that with { steal, foreign, quiet }.
 sub quietly ($self, $code) {
     my $best;
 
@@ -204,7 +242,8 @@ sub quietly ($self, $code) {
         $foreign = 0 if $foreign < 0;
         $result = { %$result, steal => 0 + sprintf('%.3f', $steal),
             foreign => 0 + sprintf('%.3f', $foreign),
-            quiet => $steal <= STEAL_MAX && $foreign <= FOREIGN_MAX ? 1 : 0 };
+            quiet => $steal <= STEAL_MAX && $foreign <= FOREIGN_MAX
+                && !$result->{disturbed} ? 1 : 0 };
         $best = $result if !$best
             || $steal + $foreign < $best->{steal} + $best->{foreign};
         last if $best->{quiet};
@@ -234,10 +273,7 @@ sub _ours {
         my @fields = split ' ', (<$file> // next) =~ s/^.*\) //sr;
 
         $sum += sum0(@fields[11 .. 14]);
-        for my $list (glob "/proc/$pid/task/*/children") {
-            open my $children, '<', $list or next;
-            push @pids, split ' ', <$children> // '';
-        }
+        push @pids, children($pid);
     }
 
     return $sum / $ticks;

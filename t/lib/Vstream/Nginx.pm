@@ -29,8 +29,9 @@ my ($program) = grep { -x } map { "$_/nginx" }
 # Options: workers (2), connections (of vstream_redis, 1), main, http, server
 # (text for these blocks), redis_line (instead of the usual vstream_redis),
 # routes (instead of conf/vstream.conf), tls (a port with HTTP/2 over TLS),
-# listen (parameters of it), level (of the error log, info), wait (0: not
-# until Redis is there), around (a command in front of it).
+# listen (parameters of it), level (of the error log, info), sockets (that a
+# worker may have, 4096), wait (0: not until Redis is there), around (a command
+# in front of it).
 sub start ($class, %options) {
     my $self = $class->prepare(%options);
 
@@ -50,8 +51,8 @@ sub prepare ($class, %options) {
 
     return bless {
         workers => 2, connections => 1, main => '', http => '', server => '',
-        wait => 1, listen => '', level => 'info', %options, name => "nginx $n",
-        folder => $folder, expected => [],
+        wait => 1, listen => '', level => 'info', sockets => 4096, %options,
+        name => "nginx $n", folder => $folder, expected => [],
         port => Vstream::Process::free_port(),
         tls_port => Vstream::Process::free_port(),
     }, $class;
@@ -125,7 +126,7 @@ sub main_lines ($self) {
         . "worker_processes $self->{workers};\n"
         . "pid $self->{folder}/nginx.pid;\n"
         . "error_log $self->{folder}/error.log $self->{level};\n"
-        . "events { worker_connections 4096; }\n"
+        . "events { worker_connections $self->{sockets}; }\n"
         . "$self->{main}\n";
 }
 
