@@ -28,6 +28,10 @@ vstream_base64_write(vstream_writer_t *w, vstream_slice_t data)
     length =
         (data.length + VSTREAM_BASE64_GROUP - 1) / VSTREAM_BASE64_GROUP * 4;
 
+    if (length == 0) {
+        return;
+    }
+
     if (w->length > w->capacity || w->capacity - w->length < length) {
         w->length += length; /* it does not fit: measured */
         return;

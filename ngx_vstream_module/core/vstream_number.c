@@ -47,7 +47,7 @@ vstream_number_milli_read(vstream_slice_t text, uint64_t max, uint64_t *value)
 {
     vstream_slice_t whole;
     const char     *point;
-    uint64_t        n, scale;
+    uint64_t        n, milli, scale;
     size_t          i;
 
     whole = text;
@@ -62,6 +62,7 @@ vstream_number_milli_read(vstream_slice_t text, uint64_t max, uint64_t *value)
     }
 
     n *= 1000;
+    milli = 0;
 
     if (point != NULL) {
         scale = 100;
@@ -76,16 +77,16 @@ vstream_number_milli_read(vstream_slice_t text, uint64_t max, uint64_t *value)
                 return VSTREAM_ERROR;
             }
 
-            n += scale * (uint64_t) (text.data[i] - '0');
+            milli += scale * (uint64_t) (text.data[i] - '0');
             scale /= 10;
         }
     }
 
-    if (n > max) {
+    if (milli > max - n) {
         return VSTREAM_ERROR;
     }
 
-    *value = n;
+    *value = n + milli;
 
     return VSTREAM_OK;
 }

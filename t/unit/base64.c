@@ -77,6 +77,21 @@ all_bytes(void **state)
 }
 
 
+/* Neither bytes nor a buffer: nothing is reckoned with their addresses. */
+static void
+nothing_at_all(void **state)
+{
+    vstream_writer_t w;
+
+    (void) state;
+
+    vstream_writer_init(&w, NULL, 0);
+    vstream_base64_write(&w, (vstream_slice_t) { NULL, 0 });
+    assert_int_equal(w.length, 0);
+    assert_int_equal(vstream_writer_status(&w), VSTREAM_OK);
+}
+
+
 static void
 nothing_is_written_past_the_end(void **state)
 {
@@ -110,6 +125,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(vectors),
         cmocka_unit_test(all_bytes),
+        cmocka_unit_test(nothing_at_all),
         cmocka_unit_test(nothing_is_written_past_the_end),
     };
 
