@@ -46,6 +46,22 @@ test_secrets(void **state)
 }
 
 
+/* A password may look as if it were encoded. */
+static void
+test_percent_signs(void **state)
+{
+    vsw_mask_t mask = { 0 };
+
+    (void) state;
+
+    assert_int_equal(vsw_mask_add(&mask, "50%25off"), VSTREAM_OK);
+    check_mask(&mask, "as it is: 50%25off", "as it is: ***");
+    check_mask(&mask, "in a URL: 50%2525off", "in a URL: ***");
+    check_mask(&mask, "another: 50%off", "another: 50%off");
+    vsw_mask_clear(&mask);
+}
+
+
 static void
 test_urls(void **state)
 {
@@ -128,9 +144,8 @@ int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_urls),
-        cmocka_unit_test(test_meter),
+        cmocka_unit_test(test_secrets),    cmocka_unit_test(test_percent_signs),
+        cmocka_unit_test(test_urls),       cmocka_unit_test(test_meter),
         cmocka_unit_test(test_slow_meter),
     };
 

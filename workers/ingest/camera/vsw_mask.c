@@ -66,12 +66,20 @@ vsw_percent_decode(const char *text)
 }
 
 
-/* The length of `secret` as it stands at the start of `text`; 0: it does not. */
+/*
+ * The length of `secret` as it stands at the start of `text`; 0: it does not.
+ * As it is comes first: one that holds "%25" itself looks encoded.
+ */
 static size_t
 vsw_mask_match(const char *text, const char *secret)
 {
     int         byte;
+    size_t      length = strlen(secret);
     const char *p = text;
+
+    if (strncmp(text, secret, length) == 0) {
+        return length;
+    }
 
     for (; *secret != '\0'; secret++) {
         byte = vsw_percent_decode(p);
