@@ -14,6 +14,7 @@
 #include "vsw_clock.h"
 #include "vsw_log.h"
 #include "vsw_redis_output.h"
+#include "vsw_redis_reader.h"
 #include "vsw_redis_socket.h"
 #include "vsw_secret.h"
 
@@ -273,7 +274,7 @@ vsw_redis_connect(vsw_redis_t *redis)
         return;
     }
 
-    redis->reader = redisReaderCreate();
+    redis->reader = vsw_redis_reader_create();
     if (redis->reader == NULL) {
         vsw_redis_close(redis, "out of memory");
         return;
@@ -1021,10 +1022,8 @@ vsw_redis_clear(vsw_redis_t *redis)
         redis->fd = -1;
     }
 
-    if (redis->reader != NULL) {
-        redisReaderFree(redis->reader);
-        redis->reader = NULL;
-    }
+    vsw_redis_reader_destroy(redis->reader);
+    redis->reader = NULL;
 
     vsw_redis_output_clear(&redis->output);
 
