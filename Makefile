@@ -124,16 +124,10 @@ $(B)/t/bench/mjpeg_%: t/bench/mjpeg_%.c t/bench/ages.h
 
 # Unit tests, lint, fuzzing.  `make unit B=build/asan SANITIZE=1` is the same
 # under AddressSanitizer and UndefinedBehaviorSanitizer.
-UNIT_BIN   := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*.c)))
-FUZZ_SRC   := $(filter-out t/fuzz/replay.c,$(sort $(wildcard t/fuzz/*.c)))
-REPLAY_BIN := $(FUZZ_SRC:%.c=$(B)/%)
-FUZZ_BIN   := $(FUZZ_SRC:t/fuzz/%.c=build/fuzz/%)
-MINUTES    ?= 10
+UNIT_BIN := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*.c)))
 
-TEST_CC     = $(CC) -std=gnu11 $(WARN) $(SANFLAGS) $(CFLAGS) \
-              -Ingx_vstream_module/core -o $@
-FUZZ_CC    := clang -std=gnu11 $(WARN) -g -O1 -Ingx_vstream_module/core \
-              -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+TEST_CC   = $(CC) -std=gnu11 $(WARN) $(SANFLAGS) $(CFLAGS) \
+            -Ingx_vstream_module/core -o $@
 
 $(B)/t/unit/%: t/unit/%.c t/unit/unit.h $(CORE_OBJ)
 	@mkdir -p $(@D)
@@ -165,28 +159,69 @@ $(B)/t/workers/camera_driver: t/workers/camera_driver.c $(CAMERA_OBJ) \
 	$(TEST_CC) $(CPPFLAGS) $< $(CAMERA_OBJ) $(CORE_OBJ) -rdynamic \
 	    $(CAMERA_PKGS) -lpthread -lm
 
-$(B)/t/fuzz/%: t/fuzz/%.c t/fuzz/replay.c t/fuzz/fuzz.h $(CORE_OBJ)
-	@mkdir -p $(@D)
-	$(TEST_CC) $< t/fuzz/replay.c $(CORE_OBJ)
+# Fuzz targets.  A name says what is under test: vsw_* is of the camera process,
+# ingest_* of the supervisor, module_* of the module, without nginx (see
+# t/fuzz/nginx.h); the others are of core.  They are linked with archives, so
+# that a target may include a .c file whose functions it calls by name.
+FUZZ_NAMES := $(patsubst t/fuzz/%.c,%,$(filter-out %/replay.c, \
+                  $(sort $(wildcard t/fuzz/*.c))))
+REPLAY_BIN := $(FUZZ_NAMES:%=$(B)/t/fuzz/%)
+FUZZ_BIN   := $(FUZZ_NAMES:%=build/fuzz/%)
+FUZZ_H     := $(wildcard t/fuzz/*.h)
 
-build/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(CORE_SRC)
-	@mkdir -p $(@D)
-	$(FUZZ_CC) -o $@ $< $(CORE_SRC)
+FUZZ_CC    := clang -std=gnu11 $(WARN) -Wno-unknown-attributes -g -O1 \
+              -fno-sanitize-recover=all
+FUZZ_LINK   = $(FUZZ_CC) -fsanitize=fuzzer,address,undefined \
+              -Ingx_vstream_module/core -o $@
 
-# Parsers of the camera process.
-FUZZ_CAMERA_SRC := $(addprefix workers/ingest/camera/,vsw_assembler.c \
-                       vsw_codec_sniff.c vsw_rtp_tap.c vsw_v4l2_mode.c)
+FUZZ_WORKERS = $(CPPFLAGS) -Iworkers/ingest $(PKGFLAGS)
+FUZZ_MODULE  = -Ingx_vstream_module -isystem $(B)/nginx \
+               $(addprefix -isystem $(NGINX_SRC)/src/,core event event/modules \
+                   os/unix http http/modules http/v2)
+FUZZ_LIBS    = -Wl,--as-needed -ljansson
 
-$(B)/t/fuzz/vsw_%: t/fuzz/vsw_%.c t/fuzz/replay.c t/fuzz/fuzz.h $(CAMERA_OBJ) \
-                   $(CORE_OBJ)
-	@mkdir -p $(@D)
-	$(TEST_CC) $(CPPFLAGS) $< t/fuzz/replay.c $(CAMERA_OBJ) $(CORE_OBJ) \
-	    -rdynamic $(CAMERA_PKGS) -lpthread -lm
+CORE_AR    := $(CORE_OBJ)
+WORKERS_AR := $(filter-out %/ingest/main.o,$(INGEST_OBJ))
 
-build/fuzz/vsw_%: t/fuzz/vsw_%.c t/fuzz/fuzz.h $(FUZZ_CAMERA_SRC) $(CORE_SRC)
+$(B)/t/fuzz/core.a: $(CORE_AR)
+$(B)/t/fuzz/workers.a: $(WORKERS_AR)
+build/fuzz/core.a: $(CORE_AR:$(B)/%=build/fuzz/%)
+build/fuzz/workers.a: $(WORKERS_AR:$(B)/%=build/fuzz/%)
+
+%.a:
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(CPPFLAGS) -o $@ $< $(FUZZ_CAMERA_SRC) $(CORE_SRC) \
-	    $(shell pkg-config --libs libavcodec libavutil)
+	@rm -f $@
+	ar rcs $@ $^
+
+build/fuzz/o/%.o: %.c
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined $(CPPFLAGS) \
+	    $(PKGFLAGS) -MMD -MP -c $< -o $@
+
+-include $(patsubst $(B)/%.o,build/fuzz/%.d,$(CORE_AR) $(WORKERS_AR))
+
+$(B)/t/fuzz/%: t/fuzz/%.c t/fuzz/replay.c $(FUZZ_H) $(B)/t/fuzz/core.a
+	@mkdir -p $(@D)
+	$(TEST_CC) $(filter %.c %.a,$^) $(FUZZ_LIBS)
+
+build/fuzz/%: t/fuzz/%.c $(FUZZ_H) build/fuzz/core.a
+	@mkdir -p $(@D)
+	$(FUZZ_LINK) $(filter %.c %.a,$^) $(FUZZ_LIBS)
+
+# A rule for each room, and for each of the two ways to build it.
+define fuzz_room
+$(B)/t/fuzz/$(1)_%: t/fuzz/$(1)_%.c t/fuzz/replay.c $(FUZZ_H) $(3:%=$(B)/t/fuzz/%) | $(4)
+	@mkdir -p $$(@D)
+	$$(TEST_CC) $$($(2)) $$(filter %.c %.a,$$^) $$(FUZZ_LIBS) $(5)
+
+build/fuzz/$(1)_%: t/fuzz/$(1)_%.c $(FUZZ_H) $(3:%=build/fuzz/%) | $(4)
+	@mkdir -p $$(@D)
+	$$(FUZZ_LINK) $$($(2)) $$(filter %.c %.a,$$^) $$(FUZZ_LIBS) $(5)
+endef
+
+$(eval $(call fuzz_room,vsw,FUZZ_WORKERS,workers.a core.a,,$$(LIBS)))
+$(eval $(call fuzz_room,ingest,FUZZ_WORKERS,workers.a core.a,,$$(LIBS)))
+$(eval $(call fuzz_room,module,FUZZ_MODULE,core.a,$(MODULE),-lhiredis -lssl -lcrypto))
 
 unit: $(UNIT_BIN) $(REPLAY_BIN)
 	B=$(B) prove $(filter-out %/print_script,$(UNIT_BIN)) t/unit/*.t

@@ -9,7 +9,6 @@
 #include "vstream_camera.h"
 
 
-static vstream_slice_t next_line(vstream_slice_t *text);
 static void set_option(vstream_camera_t *camera, vstream_slice_t line);
 static void check_json(const vstream_camera_t *camera);
 
@@ -17,41 +16,19 @@ static void check_json(const vstream_camera_t *camera);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    vstream_slice_t  text = fuzz_slice(data, size);
     vstream_camera_t camera;
 
     vstream_camera_init(&camera);
     camera.origin = VSTREAM_SLICE("nginx");
-    camera.source = next_line(&text);
+    camera.source = fuzz_line(&data, &size);
 
-    while (text.length > 0) {
-        set_option(&camera, next_line(&text));
+    while (size > 0) {
+        set_option(&camera, fuzz_line(&data, &size));
     }
 
     check_json(&camera);
 
     return 0;
-}
-
-
-static vstream_slice_t
-next_line(vstream_slice_t *text)
-{
-    vstream_slice_t line = *text;
-    const char     *end;
-
-    end = line.length ? memchr(line.data, '\n', line.length) : NULL;
-
-    if (end == NULL) {
-        text->length = 0;
-        return line;
-    }
-
-    line.length = (size_t) (end - line.data);
-    text->data = end + 1;
-    text->length -= line.length + 1;
-
-    return line;
 }
 
 

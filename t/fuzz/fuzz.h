@@ -44,6 +44,89 @@ fuzz_equals(vstream_slice_t a, vstream_slice_t b)
 }
 
 
+/* A copy as text, which ends where a zero stands; to be freed. */
+static inline char *
+fuzz_text(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1);
+
+    fuzz_check(text != NULL);
+
+    if (size > 0) {
+        memcpy(text, data, size);
+    }
+
+    text[size] = '\0';
+
+    return text;
+}
+
+
+/* A copy that ends where AddressSanitizer watches; to be freed. */
+static inline uint8_t *
+fuzz_copy(const void *data, size_t size)
+{
+    uint8_t *copy = malloc(size ? size : 1);
+
+    fuzz_check(copy != NULL);
+
+    if (size > 0) {
+        memcpy(copy, data, size);
+    }
+
+    return copy;
+}
+
+
+/* Takes the first byte off the input; 0 where there is none. */
+static inline uint8_t
+fuzz_byte(const uint8_t **data, size_t *size)
+{
+    if (*size == 0) {
+        return 0;
+    }
+
+    (*size)--;
+
+    return *(*data)++;
+}
+
+
+/* Takes the first `n` bytes off, as a number; fewer where it ends. */
+static inline uint64_t
+fuzz_number(const uint8_t **data, size_t *size, unsigned n)
+{
+    uint64_t value = 0;
+
+    while (n-- > 0) {
+        value = value << 8 | fuzz_byte(data, size);
+    }
+
+    return value;
+}
+
+
+/* Takes the first line off, without its newline. */
+static inline vstream_slice_t
+fuzz_line(const uint8_t **data, size_t *size)
+{
+    vstream_slice_t line = { (const char *) *data, *size };
+    const uint8_t  *end = *size ? memchr(*data, '\n', *size) : NULL;
+
+    if (end == NULL) {
+        *data += *size;
+        *size = 0;
+        return line;
+    }
+
+    line.length = (size_t) (end - *data);
+    *data = end + 1;
+    *size -= line.length + 1;
+
+    return line;
+}
+
+
 /* `inner` lies within `outer`, or is empty. */
 static inline int
 fuzz_within(vstream_slice_t inner, vstream_slice_t outer)
