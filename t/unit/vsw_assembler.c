@@ -4,6 +4,11 @@
 
 #include "unit.h"
 
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "vsw_assembler.h"
 #include "vsw_rtp_tap.h"
 
@@ -402,6 +407,56 @@ test_tap_byte_by_byte(void **state)
 }
 
 
+/* One call brings all that there is; the other reads find it, as polls do. */
+static void
+test_tap_reads_ahead(void **state)
+{
+    int                    left, fds[2], other[2];
+    char                   byte;
+    static vsw_rtp_ahead_t ahead;
+    vsw_rtp_tap_t          tap = { .ahead = &ahead };
+    struct pollfd          pfd = { .events = POLLIN };
+    uint8_t                in[4], bytes[] = { '$', 0, 0, 4, 0x80, 0xe0, 1, 2 };
+
+    (void) state;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
+    assert_int_equal(write(fds[1], bytes, sizeof(bytes)), sizeof(bytes));
+    assert_int_equal(write(other[1], "xy", 2), 2);
+    pfd.fd = fds[0];
+
+    vsw_rtp_ahead_init(&ahead);
+    vsw_rtp_tap_set(&tap);
+
+    assert_int_equal(poll(&pfd, 1, 0), 1);
+    assert_int_equal(recv(fds[0], in, 1, 0), 1);
+    assert_int_equal(ioctl(fds[0], FIONREAD, &left), 0);
+    assert_int_equal(left, 0);
+
+    /* another connection is read as it is */
+    assert_int_equal(recv(other[0], &byte, 1, 0), 1);
+    assert_int_equal(byte, 'x');
+
+    assert_int_equal(poll(&pfd, 1, 0), 1);
+    assert_int_equal(recv(fds[0], in, 3, 0), 3);
+    assert_int_equal(recv(fds[0], in, 4, 0), 4);
+    assert_memory_equal(in, bytes + 4, 4);
+    assert_true(tap.is_marked);
+
+    assert_int_equal(poll(&pfd, 1, 0), 0);
+    assert_int_equal(recv(fds[0], in, 1, MSG_DONTWAIT), -1);
+    close(fds[1]);
+    assert_int_equal(poll(&pfd, 1, 0), 1);
+    assert_int_equal(recv(fds[0], in, 1, 0), 0);
+
+    vsw_rtp_tap_set(NULL);
+    close(fds[0]);
+    close(other[0]);
+    close(other[1]);
+}
+
+
 /* Packets too short to hold a marker say nothing. */
 static void
 test_tap_short_packets(void **state)
@@ -436,6 +491,7 @@ main(void)
         cmocka_unit_test(test_cut_off),
         cmocka_unit_test(test_tap),
         cmocka_unit_test(test_tap_byte_by_byte),
+        cmocka_unit_test(test_tap_reads_ahead),
         cmocka_unit_test(test_tap_short_packets),
     };
 

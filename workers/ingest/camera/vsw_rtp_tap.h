@@ -8,6 +8,10 @@
  * Of a connection it relies on how libavformat reads: "$", then three bytes,
  * then the packet, each asked for by itself.  Where reading looks different,
  * no markers are seen and nothing else changes.
+ *
+ * Before each of these libavformat polls, which makes six calls of the kernel
+ * for a packet.  So what a connection has is read ahead, and poll(), defined
+ * here too, knows of it.
  */
 
 #ifndef VSW_RTP_TAP_H
@@ -17,6 +21,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define VSW_TAP_AHEAD_MAX 65536
+
+
+/* What a connection had, and has not been asked for yet. */
+typedef struct {
+    int     fd; /* -1: not seen yet */
+    size_t  left;
+    size_t  end; /* of that in `bytes` */
+    uint8_t bytes[VSW_TAP_AHEAD_MAX];
+} vsw_rtp_ahead_t;
 
 typedef enum {
     VSW_TAP_TCP,
@@ -31,15 +45,23 @@ typedef struct {
         VSW_TAP_HEADER, /* channel and length */
         VSW_TAP_PACKET,
     } state;
-    size_t  need;      /* bytes to come in this state */
-    size_t  length;    /* of the packet */
-    uint8_t head[3];   /* of HEADER, or of PACKET */
-    bool    is_marked; /* what the newest RTP packet said */
+    size_t           need;      /* bytes to come in this state */
+    size_t           length;    /* of the packet */
+    uint8_t          head[3];   /* of HEADER, or of PACKET */
+    bool             is_marked; /* what the newest RTP packet said */
+    vsw_rtp_ahead_t *ahead;     /* of TCP; else NULL */
 } vsw_rtp_tap_t;
 
 
-/* Taps what the calling thread receives; NULL ends it. */
+/*
+ * Taps what the calling thread receives; NULL ends it, and what was read ahead
+ * is lost with the tap.  The first connection that is received from then on is
+ * the one that is read ahead.
+ */
 void vsw_rtp_tap_set(vsw_rtp_tap_t *tap);
+
+/* Nothing was read ahead, from no connection. */
+void vsw_rtp_ahead_init(vsw_rtp_ahead_t *ahead);
 
 /* What the calling thread has decrypted, if it is tapped. */
 void vsw_rtp_tap_decrypted(const void *data, size_t asked, size_t got);

@@ -16,6 +16,7 @@
 typedef struct {
     vsw_assembler_t *assembler; /* NULL: packets are whole units */
     vsw_rtp_tap_t    tap;
+    vsw_rtp_ahead_t  ahead;
 } vsw_rtsp_t;
 
 
@@ -120,6 +121,8 @@ vsw_source_rtsp_open(vsw_source_t *source, vsw_failure_t *failure)
 
     source->format->flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
     rtsp->tap.carrier = vsw_rtsp_carrier(source);
+    vsw_rtp_ahead_init(&rtsp->ahead);
+    rtsp->tap.ahead = rtsp->tap.carrier == VSW_TAP_TCP ? &rtsp->ahead : NULL;
     vsw_rtp_tap_set(&rtsp->tap);
 
     return VSTREAM_OK;
