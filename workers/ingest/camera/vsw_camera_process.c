@@ -378,13 +378,17 @@ vsw_camera_wait(vsw_camera_t *c, int64_t due_us)
 }
 
 
-/* Memory goes back to the system when it is no longer used. */
+/*
+ * Pictures and what decodes them come and go with each keyframe.  Were their
+ * memory given back each time, to get it again would cost as much as to decode;
+ * vsw_viewing.c gives it back when it is not needed for a while.
+ */
 static void
 vsw_camera_memory_set(void)
 {
     mallopt(M_ARENA_MAX, 1);
-    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+    mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 32 * 1024 * 1024);
 }
 
 

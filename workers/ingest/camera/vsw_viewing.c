@@ -2,6 +2,7 @@
  * Viewing, see vsw_viewing.h.
  */
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #define VSW_BEHIND_US 150000
 
 /* Stills further apart than this are worth giving memory back between. */
-#define VSW_REST_US 500000
+#define VSW_REST_US 2000000
 
 
 struct vsw_viewing_s {
@@ -670,24 +671,31 @@ vsw_viewing_take(vsw_viewing_t *v, vsw_failure_t *failure)
 
 
 /*
- * Nothing is to be decoded for a while.  Decoder and encoder hold some
- * megabytes for a camera that nobody watches, and are made anew in a
- * millisecond.
+ * Decoder and encoder hold some megabytes; those of a camera that is watched,
+ * many.  The next one takes its memory page by page, which costs as much as to
+ * decode a keyframe.
  */
 static void
-vsw_viewing_rest(vsw_viewing_t *v)
+vsw_viewing_release(vsw_viewing_t *v)
 {
-    if (v->paces.still.interval_us < VSW_REST_US) {
-        if (v->decoder != NULL) {
-            vsw_decoder_reset(v->decoder);
-        }
-        return;
-    }
-
     vsw_decoder_destroy(v->decoder);
     vsw_jpeg_encoder_destroy(v->encoder);
     v->decoder = NULL;
     v->encoder = NULL;
+    (void) malloc_trim(0);
+}
+
+
+/* Nothing is to be decoded before the next keyframe. */
+static void
+vsw_viewing_rest(vsw_viewing_t *v)
+{
+    if (v->paces.still.interval_us > VSW_REST_US) {
+        vsw_viewing_release(v);
+
+    } else if (v->decoder != NULL) {
+        vsw_decoder_reset(v->decoder);
+    }
 }
 
 
@@ -799,7 +807,7 @@ vsw_viewing_detach(vsw_viewing_t *v)
     vsw_unit_ring_newest_key(v->ring, &key);
     v->shown_key = key.serial;
 
-    vsw_viewing_rest(v);
+    vsw_viewing_release(v);
 }
 
 
