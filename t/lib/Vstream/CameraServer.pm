@@ -44,6 +44,9 @@ my %clips = (
         -pix_fmt yuvj420p -c:v mjpeg -q:v 3) ], # 58 KB each
     'frame.jpg' => [ qw(-f lavfi -i testsrc2=size=1280x720 -frames:v 1
         -pix_fmt yuvj420p -c:v mjpeg -q:v 3) ], # 57 KB
+    'hd30.mp4' => [ qw(-f lavfi -i testsrc2=size=1920x1080:rate=30:duration=8
+        -pix_fmt yuv420p -c:v libx264 -preset veryfast -tune zerolatency
+        -b:v 4M -g 30) ],
     'sound.mp4' => [ qw(-f lavfi -i sine=frequency=440:duration=5 -c:a aac) ],
 );
 
