@@ -21,6 +21,7 @@
 #define NGX_HTTP_VSTREAM_REOPEN        500
 #define NGX_HTTP_VSTREAM_DRAIN_TICK    250
 #define NGX_HTTP_VSTREAM_DRAIN_SPREAD  5000
+#define NGX_HTTP_VSTREAM_UNSENT        131072 /* bytes, for a slow viewer */
 
 
 static ngx_int_t ngx_http_vstream_viewer_open(
@@ -313,6 +314,24 @@ ngx_http_vstream_viewer_refuse(ngx_http_vstream_viewer_t *viewer,
 }
 
 
+/*
+ * What waits in the kernel grows old there, and is its memory: a slow viewer
+ * would see pictures of seconds ago, one that stalls would hold megabytes.
+ */
+static void
+ngx_http_vstream_viewer_bound_unsent(ngx_connection_t *c)
+{
+    int bytes;
+
+    bytes = NGX_HTTP_VSTREAM_UNSENT;
+
+    /* A socket that is not TCP's has no such bound. */
+
+    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes,
+                      sizeof(bytes));
+}
+
+
 static ngx_int_t
 ngx_http_vstream_viewer_send_header(ngx_http_vstream_viewer_t *viewer)
 {
@@ -353,6 +372,8 @@ ngx_http_vstream_viewer_send_header(ngx_http_vstream_viewer_t *viewer)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_http_vstream_viewer_bound_unsent(r->connection);
 
     rc = ngx_http_send_header(r);
     viewer->state = NGX_HTTP_VSTREAM_STREAMING;

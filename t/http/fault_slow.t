@@ -185,6 +185,18 @@ for my $with_tls (0, 1) {
 }
 
 {
+    # Buffers as the system has them would hold pictures of many seconds.
+    my $seen = Vstream::Load->view($nginx, $path, count => 5, seconds => 4,
+        rate => 300_000)->result;
+
+    is $seen->{bad} + $seen->{disorder} + $seen->{torn}, 0,
+        'slow, large buffers: each picture is whole, and in order'
+        or diag explain $seen;
+    ok $seen->{late_ms} < 1800, 'slow, large buffers: the newest ones, '
+        . "$seen->{late_ms} ms late at most" or diag explain $seen;
+}
+
+{
     # The same over HTTP/2, where a window is the pace.
     my $http2 = Vstream::Http2->connect($nginx, manual => 1);
     my $stream = $http2->open($path);
