@@ -101,12 +101,10 @@ sub wake ($replica, $is_alone) {
     return $is_alone ? $replica->signal('CONT') : $replica->thaw;
 }
 
-# Stills of a camera stand in the order of their epochs, whoever wrote last.
-sub still_epoch ($id) {
-    my ($still) = @{ $redis->command('XREVRANGE', "vs:{$id}:still", '+', '-',
-        'COUNT', 1) };
-
-    return $still ? $still->[0] =~ s/-.*//r : 0;
+# The id of a camera's newest still; '': none.
+sub still ($id) {
+    return $redis->command('XREVRANGE', "vs:{$id}:still", '+', '-', 'COUNT',
+        1)->[0][0] // '';
 }
 
 sub pause ($replica, $is_alone, $seconds) {
@@ -118,6 +116,7 @@ sub pause ($replica, $is_alone, $seconds) {
     # Those that another has by now.
     my @lost = grep { epoch_of($redis, $_) > $epoch{$_} } keys %epoch;
     my %other = map { $_ => epoch_of($redis, $_) } @lost;
+    my %still = map { $_ => still($_) } @lost;
 
     wake($replica, $is_alone);
 
@@ -127,7 +126,12 @@ sub pause ($replica, $is_alone, $seconds) {
     }) or $result{not_closed}++;
     $result{not_fenced} += @lost - $replica->metric(
         'vstream_ingest_leases_fenced_total') + $fenced;
-    $result{stale_stills} += grep { still_epoch($_) < $other{$_} } @lost;
+
+    # The other may not have had a picture yet, but its former owner's are over.
+    $result{stale_stills} += grep {
+        my $now = still($_);
+        $now ne $still{$_} && $now =~ /^(\d+)-/ && $1 < $other{$_};
+    } @lost;
     $result{pauses} += @lost;
     $result{stops}++;
 

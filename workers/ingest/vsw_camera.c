@@ -371,8 +371,7 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
 
     if (vsw_process_start(&camera->process, env->spawner,
                           camera->configuration.json,
-                          camera->configuration.length,
-                          (size_t) env->config->limits.camera_memory_mb << 20)
+                          camera->configuration.length, &env->memory)
         != 0)
     {
         error = errno;

@@ -50,8 +50,9 @@ typedef struct {
     vsw_kafka_sources_t        kafka;
     vsw_kafka_frames_t        *frames; /* NULL: none go to Kafka */
     vsw_lease_office_t         office;
-    vsw_ages_t                 ages;  /* from capture to Redis's answer */
-    uint64_t                   dials; /* counters */
+    vsw_process_memory_t       memory; /* of each camera process */
+    vsw_ages_t                 ages;   /* from capture to Redis's answer */
+    uint64_t                   dials;  /* counters */
     uint64_t                   crashes;
     uint64_t                   handed_over;
     bool                       spawner_lost; /* the supervisor has to act */

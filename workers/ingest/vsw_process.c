@@ -39,7 +39,7 @@ static void vsw_process_write(vsw_process_t *process, vsw_link_type_t type,
 static bool vsw_process_kill(vsw_process_t *process, vsw_spawner_t *spawner);
 static void vsw_process_break(vsw_process_t *process);
 static void vsw_process_unlink(vsw_process_t *process);
-static void vsw_process_limit(pid_t pid, size_t memory_bytes);
+static void vsw_process_limit(pid_t pid, const vsw_process_memory_t *memory);
 static void vsw_process_explain(vsw_process_t *process, int status);
 static const char *vsw_process_text(const json_t *json, const char *name);
 static uint32_t    vsw_process_number(const json_t *json, const char *name);
@@ -60,7 +60,8 @@ vsw_process_init(vsw_process_t *process, struct ev_loop *loop,
 
 int
 vsw_process_start(vsw_process_t *process, vsw_spawner_t *spawner,
-                  const char *configuration, size_t length, size_t memory_bytes)
+                  const char *configuration, size_t length,
+                  const vsw_process_memory_t *memory)
 {
     int   fds[2], error;
     pid_t pid;
@@ -86,7 +87,7 @@ vsw_process_start(vsw_process_t *process, vsw_spawner_t *spawner,
         return -1;
     }
 
-    vsw_process_limit(pid, memory_bytes);
+    vsw_process_limit(pid, memory);
 
     process->state = VSW_PROCESS_RUNNING;
     process->pid = pid;
@@ -516,17 +517,22 @@ vsw_process_unlink(vsw_process_t *process)
  * needs terabytes of address space, so none is set there.
  */
 static void
-vsw_process_limit(pid_t pid, size_t memory_bytes)
+vsw_process_limit(pid_t pid, const vsw_process_memory_t *memory)
 {
 #ifndef __SANITIZE_ADDRESS__
-    struct rlimit limit = { memory_bytes, memory_bytes };
+    struct rlimit space = { memory->space_bytes, memory->space_bytes };
+    struct rlimit data = { memory->data_bytes, memory->data_bytes };
 
-    if (memory_bytes != 0) {
-        (void) prlimit(pid, RLIMIT_AS, &limit, NULL);
+    if (memory->space_bytes != 0) {
+        (void) prlimit(pid, RLIMIT_AS, &space, NULL);
+    }
+
+    if (memory->data_bytes != 0) {
+        (void) prlimit(pid, RLIMIT_DATA, &data, NULL);
     }
 #else
     (void) pid;
-    (void) memory_bytes;
+    (void) memory;
 #endif
 }
 

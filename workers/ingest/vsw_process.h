@@ -79,6 +79,12 @@ typedef struct {
     char                detail[VSW_PROCESS_DETAIL_MAX];
 } vsw_process_t;
 
+/* What a process may have at most; 0: no bound but the spawner's. */
+typedef struct {
+    size_t space_bytes; /* address space, with programs and libraries */
+    size_t data_bytes;  /* what is its alone and can be written */
+} vsw_process_memory_t;
+
 
 void vsw_process_init(vsw_process_t *process, struct ev_loop *loop,
                       const vsw_process_handlers_t *handlers, void *data,
@@ -90,7 +96,7 @@ void vsw_process_init(vsw_process_t *process, struct ev_loop *loop,
  */
 int vsw_process_start(vsw_process_t *process, vsw_spawner_t *spawner,
                       const char *configuration, size_t length,
-                      size_t memory_bytes);
+                      const vsw_process_memory_t *memory);
 
 /* Closes the link; gone() follows when the process has ended. */
 void vsw_process_stop(vsw_process_t *process);

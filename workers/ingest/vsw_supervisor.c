@@ -9,6 +9,7 @@
 
 #include "vsw_supervisor.h"
 
+#include "vsw_cgroup.h"
 #include "vsw_ingest_pages.h"
 #include "vsw_log.h"
 #include "vsw_notify.h"
@@ -26,6 +27,7 @@
 
 static int  vsw_supervisor_start(vsw_supervisor_t *supervisor);
 static void vsw_supervisor_hide(void);
+static void vsw_supervisor_bound_cameras(vsw_supervisor_t *supervisor);
 static void vsw_supervisor_raise_files(void);
 static void vsw_supervisor_name_owner(vsw_supervisor_t *supervisor);
 static int  vsw_supervisor_connect(vsw_supervisor_t *supervisor);
@@ -110,6 +112,7 @@ vsw_supervisor_start(vsw_supervisor_t *supervisor)
     vsw_clock_watch_init(&supervisor->clock);
     supervisor->ticked_ms = vsw_clock_ms();
     supervisor->watchdog_every_ms = vsw_notify_watchdog_ms();
+    vsw_supervisor_bound_cameras(supervisor);
 
     supervisor->loop = ev_default_loop(EVFLAG_NOENV);
     if (supervisor->loop == NULL) {
@@ -171,6 +174,28 @@ vsw_supervisor_hide(void)
 #ifndef __SANITIZE_ADDRESS__
     (void) prctl(PR_SET_DUMPABLE, 0);
 #endif
+}
+
+
+/*
+ * Whoever goes beyond what a cgroup allows is killed: a camera that wants more
+ * than half of it is told so before, and refused as too large.
+ */
+static void
+vsw_supervisor_bound_cameras(vsw_supervisor_t *supervisor)
+{
+    vsw_process_memory_t *memory = &supervisor->env.memory;
+    uint64_t              allowed = vsw_cgroup_memory_max();
+
+    memory->space_bytes = (size_t) supervisor->config->limits.camera_memory_mb
+                          << 20;
+    memory->data_bytes = (size_t) (allowed / 2);
+
+    if (allowed != 0) {
+        vsw_log(VSW_LOG_INFO, "memory is bound by a cgroup",
+                VSW_LOG_NUMBER("mb", (int64_t) (allowed >> 20)),
+                VSW_LOG_NUMBER("camera_mb", (int64_t) (allowed >> 21)));
+    }
 }
 
 

@@ -23,7 +23,11 @@ struct vsw_decoder_s {
     vsw_unit_t      pattern_unit; /* serial 0: no picture waits */
     AVPacket       *packet;
     vsw_unit_t      units[VSW_DECODER_UNITS];
+    bool            is_starved; /* a picture found no memory */
 };
+
+
+static int vsw_decoder_buffer(AVCodecContext *codec, AVFrame *frame, int flags);
 
 
 static int
@@ -52,6 +56,8 @@ vsw_decoder_codec_open(vsw_decoder_t *d, const AVCodecParameters *parameters,
         return VSTREAM_ERROR;
     }
 
+    d->codec->opaque = d;
+    d->codec->get_buffer2 = vsw_decoder_buffer;
     d->codec->thread_count = 1;
     d->codec->max_pixels = (int64_t) max_pixels;
 
@@ -62,6 +68,19 @@ vsw_decoder_codec_open(vsw_decoder_t *d, const AVCodecParameters *parameters,
     }
 
     return VSTREAM_OK;
+}
+
+
+/* Decoders swallow what is said here, and just show nothing. */
+static int
+vsw_decoder_buffer(AVCodecContext *codec, AVFrame *frame, int flags)
+{
+    int            rc = avcodec_default_get_buffer2(codec, frame, flags);
+    vsw_decoder_t *d = codec->opaque;
+
+    d->is_starved |= rc == AVERROR(ENOMEM);
+
+    return rc;
 }
 
 
@@ -135,6 +154,10 @@ vsw_decoder_send(vsw_decoder_t *decoder, const AVPacket *packet,
 
     rc = avcodec_send_packet(decoder->codec, decoder->packet);
     av_packet_unref(decoder->packet);
+
+    if (decoder->is_starved || rc == AVERROR(ENOMEM)) {
+        return VSTREAM_DECLINED;
+    }
 
     return rc < 0 ? VSTREAM_ERROR : VSTREAM_OK;
 }

@@ -20,7 +20,10 @@ vsw_decoder_t *vsw_decoder_create(const AVCodecParameters *parameters,
                                   uint64_t max_pixels, vsw_failure_t *failure);
 void           vsw_decoder_destroy(vsw_decoder_t *decoder);
 
-/* Feeds one unit.  VSTREAM_ERROR: it did not decode. */
+/*
+ * Feeds one unit.  VSTREAM_ERROR: it did not decode.  VSTREAM_DECLINED: there
+ * is no memory for pictures of this size.
+ */
 int vsw_decoder_send(vsw_decoder_t *decoder, const AVPacket *packet,
                      const vsw_unit_t *unit);
 

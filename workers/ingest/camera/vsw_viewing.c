@@ -558,10 +558,24 @@ vsw_viewing_receive(vsw_viewing_t *v, bool is_behind, vsw_failure_t *failure)
 
 
 static int
+vsw_viewing_starved(vsw_viewing_t *v, vsw_failure_t *failure)
+{
+    vsw_failure_set(failure, VSTREAM_REASON_TOO_LARGE,
+                    "there is no memory to decode %ux%u: lower the camera's "
+                    "resolution, or allow its process more memory",
+                    v->announced.width, v->announced.height);
+
+    return VSTREAM_ERROR;
+}
+
+
+static int
 vsw_viewing_decode(vsw_viewing_t *v, const AVPacket *packet,
                    const vsw_unit_t *unit, bool is_behind,
                    vsw_failure_t *failure)
 {
+    int rc;
+
     if (vsw_viewing_decoder_ready(v, failure) != VSTREAM_OK) {
         return VSTREAM_ERROR;
     }
@@ -572,7 +586,12 @@ vsw_viewing_decode(vsw_viewing_t *v, const AVPacket *packet,
         return VSTREAM_ERROR;
     }
 
-    if (vsw_decoder_send(v->decoder, packet, unit) != VSTREAM_OK) {
+    rc = vsw_decoder_send(v->decoder, packet, unit);
+    if (rc == VSTREAM_DECLINED) {
+        return vsw_viewing_starved(v, failure);
+    }
+
+    if (rc != VSTREAM_OK) {
         v->counts.frames_broken++;
 
         /* it may have grown beyond what a decoder here takes */
