@@ -4,13 +4,16 @@
  * (X-Timestamp), and which were left out (X-Frame-Seq).
  *
  *     mjpeg_load [-n VIEWERS] [-w WARM] [-t SECONDS] [-f FPS] [-s STALLED]
- *                [-l SLOW] [-P PID]... PORT PATH...
+ *                [-l SLOW] [-P PID]... [-o FILE] PORT PATH...
  *
  * Viewer i asks for the path i modulo their number.  STALLED of them read no
  * more after the head of their answer, SLOW of them a few pictures a second;
  * figures are of the others.  Of the processes PID it tells the CPU time that
  * they use meanwhile, and their memory before and after.  The bytes of
  * pictures are thrown away in the kernel, so that this costs little.
+ *
+ * FILE gets a line for each picture of each viewer: "SEQ HEAD END", when its
+ * head and its last byte were here, in microseconds of Unix.
  *
  * Nothing is counted for WARM seconds after all have connected.  One line of
  * JSON says what was seen.
@@ -35,6 +38,7 @@
 #define READ_SIZE  512 /* of heads: little of a picture comes along */
 #define EVENTS     256
 #define PIDS_MAX   16
+#define TIMES_MAX  (1 << 21)
 #define TURNS      8 /* reads of one viewer before the others' turn */
 #define SLOW_BYTES 32768
 #define SLOW_EVERY 0.1
@@ -57,22 +61,31 @@ typedef struct {
     size_t   head_length;
     size_t   left; /* bytes of a picture that are still to come */
     double   taken;
+    double   head_came; /* where it is asked for */
     uint64_t seq, seq_before;
     long     pictures, missed;
     double   came, longest; /* seconds without a picture */
 } viewer_t;
+
+typedef struct {
+    uint64_t seq;
+    double   head, end;
+} times_t;
 
 static struct {
     int    port, viewers, stalled, slow, pids[PIDS_MAX], npids;
     double warm, seconds, fps;
     char **paths;
     int    npaths;
+    FILE  *file;
 } option = { .viewers = 1, .warm = 1, .seconds = 3, .fps = 30 };
 
 static viewer_t *viewers;
 static int       epoll, counting, lost;
 static long      pictures;
 static uint64_t  bytes_read;
+static times_t  *times;
+static size_t    times_count;
 
 
 /* Nanoseconds that all threads of these have run. */
@@ -158,6 +171,36 @@ viewer_close(viewer_t *v)
 
 
 static void
+times_add(const viewer_t *v)
+{
+    if (times == NULL) {
+        times = malloc(TIMES_MAX * sizeof(times_t));
+    }
+    if (times != NULL && times_count < TIMES_MAX) {
+        times[times_count++] =
+            (times_t) { v->seq, v->head_came, clock_seconds(CLOCK_REALTIME) };
+    }
+}
+
+
+static void
+times_print(void)
+{
+    size_t i;
+
+    for (i = 0; i < times_count; i++) {
+        fprintf(option.file, "%llu %.0f %.0f\n",
+                (unsigned long long) times[i].seq, times[i].head * 1e6,
+                times[i].end * 1e6);
+    }
+    if (fclose(option.file) != 0) {
+        perror("mjpeg_load");
+        exit(1);
+    }
+}
+
+
+static void
 picture_end(viewer_t *v)
 {
     double now;
@@ -169,6 +212,9 @@ picture_end(viewer_t *v)
     if (counting) {
         now = clock_seconds(CLOCK_MONOTONIC);
         ages_add(v->taken);
+        if (option.file != NULL) {
+            times_add(v);
+        }
         pictures++;
         v->pictures++;
         if (v->seq_before != 0 && v->seq > v->seq_before + 1) {
@@ -218,6 +264,9 @@ head_end(viewer_t *v)
     v->left = strtoul(length, NULL, 10);
     v->taken = time == NULL ? 0 : strtod(time, NULL);
     v->seq = seq == NULL ? 0 : strtoull(seq, NULL, 10);
+    if (option.file != NULL) {
+        v->head_came = clock_seconds(CLOCK_REALTIME);
+    }
 
     return 0;
 }
@@ -530,9 +579,9 @@ watch(void)
 static int
 usage(void)
 {
-    fprintf(stderr,
-            "mjpeg_load [-n VIEWERS] [-w WARM] [-t SECONDS] [-f FPS]\n"
-            "           [-s STALLED] [-l SLOW] [-P PID]... PORT PATH...\n");
+    fprintf(stderr, "mjpeg_load [-n VIEWERS] [-w WARM] [-t SECONDS] [-f FPS]\n"
+                    "           [-s STALLED] [-l SLOW] [-P PID]... [-o FILE] "
+                    "PORT PATH...\n");
     return 2;
 }
 
@@ -543,7 +592,7 @@ main(int argc, char **argv)
     struct rlimit files;
     int           letter;
 
-    while ((letter = getopt(argc, argv, "n:w:t:f:s:l:P:")) > 0) {
+    while ((letter = getopt(argc, argv, "n:w:t:f:s:l:P:o:")) > 0) {
         switch (letter) {
         case 'n':
             option.viewers = (int) strtol(optarg, NULL, 10);
@@ -569,6 +618,12 @@ main(int argc, char **argv)
             }
             option.pids[option.npids++] = (int) strtol(optarg, NULL, 10);
             break;
+        case 'o':
+            option.file = fopen(optarg, "w");
+            if (option.file == NULL) {
+                return usage();
+            }
+            break;
         default:
             return usage();
         }
@@ -592,5 +647,8 @@ main(int argc, char **argv)
     }
 
     watch();
+    if (option.file != NULL) {
+        times_print();
+    }
     return 0;
 }

@@ -24,6 +24,7 @@
 
 
 #define PART_HEADER_MAX 256
+#define CLOCK_SIZE      26 /* a comment: "clock " and microseconds */
 
 typedef struct {
     const unsigned char *data; /* borrowed from the mapped file */
@@ -42,6 +43,7 @@ typedef struct {
     double      close_after;
     double      garbage_after;
     double      no_length;
+    double      clock;
     double      port;
     double      status;
 } options_t;
@@ -51,8 +53,10 @@ typedef struct {
     char             header[PART_HEADER_MAX];
     size_t           header_size;
     const picture_t *picture;
-    size_t           sent; /* of this part: header, picture, CRLF */
-    int64_t          tick; /* number of the picture on the camera's clock */
+    picture_t        clocked; /* the same with the time in it */
+    unsigned char   *bytes;   /* of that */
+    size_t           sent;    /* of this part: header, picture, CRLF */
+    int64_t          tick;    /* number of the picture on the camera's clock */
     int64_t          start_ns;
 } client_t;
 
@@ -84,6 +88,8 @@ static const char usage[] =
     "  --user NAME            Basic authentication\n"
     "  --password-file FILE   whose first line is the password\n"
     "  --no-length            parts without Content-Length\n"
+    "  --clock                a comment at the start of each picture says when\n"
+    "                         it was made: \"clock \", microseconds of Unix\n"
     "  --status CODE          answers that and no pictures\n"
     "  --redirect URL         answers 302 to there\n"
     "  --stall-after SECONDS  the connection stays, the pictures stop\n"
@@ -170,6 +176,43 @@ tick_now(void)
 }
 
 
+static void
+client_free(void *cls)
+{
+    client_t *client = cls;
+
+    free(client->bytes);
+    free(client);
+}
+
+
+/* The picture as it is now. */
+static void
+client_clock(client_t *client)
+{
+    char             comment[CLOCK_SIZE + 1];
+    size_t           size = client->picture->size + CLOCK_SIZE;
+    struct timespec  ts;
+    const picture_t *from = client->picture;
+
+    client->bytes = realloc(client->bytes, size);
+    if (client->bytes == NULL) {
+        abort();
+    }
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    snprintf(comment, sizeof(comment), "\xff\xfe%c%cclock %016lld", 0,
+             CLOCK_SIZE - 2,
+             (long long) ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
+    memcpy(client->bytes, from->data, 2);
+    memcpy(client->bytes + 2, comment, CLOCK_SIZE);
+    memcpy(client->bytes + 2 + CLOCK_SIZE, from->data + 2, from->size - 2);
+
+    client->clocked = (picture_t) { client->bytes, size };
+    client->picture = &client->clocked;
+}
+
+
 /* Sleeps until the picture after the one that this client had. */
 static void
 client_wait(const client_t *client)
@@ -195,6 +238,9 @@ client_next(client_t *client, double age)
     client->tick = tick_now();
     client->picture = &pictures[(size_t) client->tick % n_pictures];
 
+    if (options.clock) {
+        client_clock(client);
+    }
     if (options.garbage_after > 0 && age > options.garbage_after) {
         client->picture = &garbage;
     }
@@ -317,8 +363,8 @@ answer_pictures(struct MHD_Connection *connection)
     client->start_ns = clock_ns();
     client->tick = tick_now() - 1;
 
-    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 65536,
-                                                 client_read, client, free);
+    response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, 65536, client_read, client, client_free);
     snprintf(type, sizeof(type), "multipart/x-mixed-replace; boundary=%.70s",
              options.boundary);
     MHD_add_response_header(response, "Content-Type", type);
@@ -419,6 +465,7 @@ static const struct {
     { "user", &options.user, NULL },
     { "password-file", &options.password_file, NULL },
     { "no-length", NULL, &options.no_length },
+    { "clock", NULL, &options.clock },
     { "status", NULL, &options.status },
     { "redirect", &options.redirect, NULL },
     { "stall-after", NULL, &options.stall_after },
@@ -452,6 +499,7 @@ options_read(int argc, char **argv)
     for (i = 0; i < N_PLACES; i++) {
         names[i].name = places[i].name;
         names[i].has_arg = places[i].number == &options.no_length
+                                   || places[i].number == &options.clock
                                ? no_argument
                                : required_argument;
         names[i].val = (int) i;

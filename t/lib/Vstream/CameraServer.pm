@@ -47,6 +47,14 @@ my %clips = (
     'hd30.mp4' => [ qw(-f lavfi -i testsrc2=size=1920x1080:rate=30:duration=8
         -pix_fmt yuv420p -c:v libx264 -preset veryfast -tune zerolatency
         -b:v 4M -g 30) ],
+    # Eight blocks at the upper edge are the bits of a picture's number.
+    'numbered.h264' => [
+        qw(-f lavfi -i testsrc2=size=1920x1080:rate=30:duration=8
+        -f lavfi -i color=size=16x2:rate=30:duration=8 -filter_complex),
+        "[1]format=gray,geq=lum='255*mod(floor(N/pow(2,floor(X/2))),2)',"
+        . 'scale=1920:64:flags=neighbor,format=yuv420p[number];'
+        . '[0][number]overlay', @h264, qw(-tune zerolatency -g 30 -b:v 4M
+        -x264-params sliced-threads=0:repeat-headers=1) ],
     'sound.mp4' => [ qw(-f lavfi -i sine=frequency=440:duration=5 -c:a aac) ],
 );
 
