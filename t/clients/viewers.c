@@ -1,7 +1,7 @@
 /*
  * Many viewers of MJPEG streams in one process, for the fault tests: they
- * join, leave, stall, read slowly, come back when their stream has ended, and
- * check every byte that they get.  Plain HTTP/1.1 or TLS, one epoll loop.
+ * join, leave, stall, drip, read slowly, come back when their stream has ended,
+ * and check every byte that they get.  Plain HTTP/1.1 or TLS, one epoll loop.
  *
  * A picture names itself in a comment at its start (t/clients/publisher):
  * camera, id, and the MD5 of all that follows.  So a picture that is torn,
@@ -9,8 +9,8 @@
  * Pictures of cameras do not (-c): these must be whole, be what a sum in
  * them says if there is one, and of one id be the same for all viewers.
  *
- * One line of JSON on standard output says what was seen; SIGUSR1 asks for one
- * in between.
+ * One line of JSON on standard output says what was seen, when the time is over
+ * or SIGTERM has come; SIGUSR1 asks for one in between.
  */
 
 #include <arpa/inet.h>
@@ -35,7 +35,8 @@
 #define PICTURE_MAX (8u * 1024 * 1024 + 2)
 #define READ_SIZE   65536
 #define EVENTS      256
-#define BACK_MS     20 /* from an end to coming back */
+#define BACK_MS     20    /* from an end to coming back */
+#define GAP_MAX_MS  10000 /* that a gap is counted as, at most */
 #define SUM_SIZE    16
 #define SUMS        8192 /* of the pictures that were seen last */
 
@@ -54,7 +55,7 @@ typedef enum {
     PART,     /* reads the header of a part */
     PICTURE,
     ENDED,  /* the closing boundary has come */
-    STALLED /* reads no more */
+    STALLED /* reads no more, or drips */
 } phase_t;
 
 typedef enum {
@@ -98,14 +99,16 @@ typedef struct {
 static struct {
     char **paths; /* viewers have them in turn */
     int    path_count, count, seconds, tls, joins, stalled, rate, buffer;
-    int    comes_back, of_cameras;
+    int    drip, comes_back, of_cameras;
 } options = { .count = 1, .seconds = 1 };
 
 static struct {
     long opened, frames, bytes, bad, disorder, repeated;
     long complete, torn, cut, refused, left, broken;
     long gap_ms, late_ms, back_ms, header_ms, stalled_closed, first_closed_ms;
-    long news_gap_ms; /* since a line */
+    long last_closed_ms, first_complete_ms, last_complete_ms;
+    long news_gap_ms;          /* since a line */
+    long gaps[GAP_MAX_MS + 1]; /* pictures by the time since the one before */
 } seen;
 
 static struct sockaddr_in address;
@@ -115,7 +118,7 @@ static int                epoll;
 static int64_t            began_ms;
 static sum_t              sums[SUMS];
 
-static volatile sig_atomic_t is_asked;
+static volatile sig_atomic_t is_asked, is_over;
 
 
 static int64_t
@@ -259,8 +262,15 @@ viewer_close(viewer_t *v, int64_t now, int by_us)
             seen.first_closed_ms = (long) (now - v->opened_ms);
         }
 
+        most(&seen.last_closed_ms, now - v->opened_ms);
+
     } else if (v->phase == ENDED && v->whole) {
         seen.complete++;
+        most(&seen.last_complete_ms, now - began_ms);
+
+        if (seen.first_complete_ms == 0) {
+            seen.first_complete_ms = (long) (now - began_ms);
+        }
 
     } else if (v->phase == PART && v->head_length == 0 && v->last_ms) {
         seen.cut++; /* between two parts, without an end of the body */
@@ -628,6 +638,8 @@ viewer_pictured(viewer_t *v, int64_t now)
 
     if (v->last_ms) {
         most(&seen.gap_ms, now - v->last_ms);
+        seen.gaps[now - v->last_ms < GAP_MAX_MS ? now - v->last_ms
+                                                : GAP_MAX_MS]++;
 
     } else if (v->ended_ms) {
         most(&seen.back_ms, now - v->ended_ms);
@@ -899,6 +911,19 @@ viewer_event(viewer_t *v, uint32_t events, int64_t now)
 }
 
 
+/* A byte off the socket, whatever it is of: with TLS, too. */
+static void
+viewer_drip(viewer_t *v, int64_t now)
+{
+    char byte;
+
+    if (now - v->read_ms >= 1000 * options.drip) {
+        v->read_ms = now;
+        (void) !read(v->fd, &byte, 1);
+    }
+}
+
+
 /* What is due without an event: coming, leaving, and slow reading. */
 static void
 viewers_look(int64_t now)
@@ -917,10 +942,41 @@ viewers_look(int64_t now)
         } else if (v->leaves_ms && now >= v->leaves_ms) {
             viewer_close(v, now, 1);
 
-        } else if (options.rate && v->phase >= RESPONSE && v->phase < STALLED) {
+        } else if (v->phase == STALLED) {
+            if (options.drip) {
+                viewer_drip(v, now);
+            }
+
+        } else if (options.rate && v->phase >= RESPONSE) {
             viewer_wait(v, EPOLLIN);
         }
     }
+}
+
+
+/* So many of a thousand gaps are not longer than this. */
+static int
+gap_ms(long permille)
+{
+    int  ms;
+    long n, sum;
+
+    n = 0;
+    sum = 0;
+
+    for (ms = 0; ms <= GAP_MAX_MS; ms++) {
+        sum += seen.gaps[ms];
+    }
+
+    for (ms = 0; ms < GAP_MAX_MS; ms++) {
+        n += seen.gaps[ms];
+
+        if (n * 1000 >= sum * permille) {
+            break;
+        }
+    }
+
+    return ms;
 }
 
 
@@ -948,29 +1004,38 @@ report(void)
 
     most(&seen.news_gap_ms, news_age_ms);
 
-    printf(
-        "{\"opened\":%ld,\"frames\":%ld,\"bytes\":%ld,\"bad\":%ld,"
-        "\"disorder\":%ld,\"repeated\":%ld,"
-        "\"complete\":%ld,\"torn\":%ld,\"cut\":%ld,\"refused\":%ld,"
-        "\"broken\":%ld,\"left\":%ld,\"gap_ms\":%ld,\"late_ms\":%ld,\"back_ms\":%ld,"
-        "\"header_ms\":%ld,\"silent_ms\":%ld,\"stalled_closed\":%ld,"
-        "\"first_closed_ms\":%ld,\"there\":%d,\"stuck\":%d,"
-        "\"news_gap_ms\":%ld,\"news_age_ms\":%ld}\n",
-        seen.opened, seen.frames, seen.bytes, seen.bad, seen.disorder,
-        seen.repeated, seen.complete, seen.torn, seen.cut, seen.refused,
-        seen.broken, seen.left, seen.gap_ms, seen.late_ms, seen.back_ms,
-        seen.header_ms, silent_ms, seen.stalled_closed, seen.first_closed_ms,
-        there, stuck, seen.news_gap_ms, news_age_ms);
+    printf("{\"opened\":%ld,\"frames\":%ld,\"bytes\":%ld,\"bad\":%ld,"
+           "\"disorder\":%ld,\"repeated\":%ld,\"complete\":%ld,"
+           "\"torn\":%ld,\"cut\":%ld,\"refused\":%ld,\"broken\":%ld,"
+           "\"left\":%ld,",
+           seen.opened, seen.frames, seen.bytes, seen.bad, seen.disorder,
+           seen.repeated, seen.complete, seen.torn, seen.cut, seen.refused,
+           seen.broken, seen.left);
+
+    printf("\"gap_ms\":%ld,\"gap_p50_ms\":%d,\"gap_p99_ms\":%d,"
+           "\"late_ms\":%ld,\"back_ms\":%ld,\"header_ms\":%ld,"
+           "\"silent_ms\":%ld,\"news_gap_ms\":%ld,\"news_age_ms\":%ld,",
+           seen.gap_ms, gap_ms(500), gap_ms(990), seen.late_ms, seen.back_ms,
+           seen.header_ms, silent_ms, seen.news_gap_ms, news_age_ms);
+
+    printf("\"stalled_closed\":%ld,\"first_closed_ms\":%ld,"
+           "\"last_closed_ms\":%ld,\"first_complete_ms\":%ld,"
+           "\"last_complete_ms\":%ld,\"there\":%d,\"stuck\":%d}\n",
+           seen.stalled_closed, seen.first_closed_ms, seen.last_closed_ms,
+           seen.first_complete_ms, seen.last_complete_ms, there, stuck);
     fflush(stdout);
     seen.news_gap_ms = 0;
 }
 
 
 static void
-on_asked(int signal)
+on_asked(int which)
 {
-    (void) signal;
-    is_asked = 1;
+    if (which == SIGTERM) {
+        is_over = 1;
+    }
+
+    is_asked = which == SIGUSR1;
 }
 
 
@@ -990,7 +1055,7 @@ viewers_run(void)
         viewers[i].back_ms = began_ms + i * 300 / options.count + 1;
     }
 
-    for (now = began_ms; now < end; now = now_ms()) {
+    for (now = began_ms; now < end && !is_over; now = now_ms()) {
         n = epoll_wait(epoll, events, EVENTS, 5);
         now = now_ms();
 
@@ -1017,6 +1082,7 @@ usage(void)
                     "  -T        over TLS\n"
                     "  -j N      so many leave in a second, and others join\n"
                     "  -s N      the first N read the header and no more\n"
+                    "  -d N      these read a byte every N seconds\n"
                     "  -r N      each reads at most N bytes in a second\n"
                     "  -b N      with a receive buffer of N bytes\n"
                     "  -w        comes back when its stream has ended\n"
@@ -1030,7 +1096,7 @@ main(int argc, char **argv)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "n:t:Tj:s:r:b:wc")) != -1) {
+    while ((option = getopt(argc, argv, "n:t:Tj:s:d:r:b:wc")) != -1) {
         switch (option) {
         case 'n':
             options.count = number(optarg);
@@ -1046,6 +1112,9 @@ main(int argc, char **argv)
             break;
         case 's':
             options.stalled = number(optarg);
+            break;
+        case 'd':
+            options.drip = number(optarg);
             break;
         case 'r':
             options.rate = number(optarg);
@@ -1079,6 +1148,7 @@ main(int argc, char **argv)
     viewers = calloc((size_t) options.count, sizeof(viewer_t));
 
     (void) signal(SIGUSR1, on_asked);
+    (void) signal(SIGTERM, on_asked);
 
     if (tls == NULL || epoll < 0 || viewers == NULL) {
         die("start");

@@ -15,7 +15,7 @@ use JSON::PP;
 use POSIX qw(strftime);
 use Test::Builder;
 
-our @EXPORT = qw(fault_row);
+our @EXPORT = qw(fault_row fault_test);
 our @EXPORT_OK = qw(fault_folder fault_rows);
 
 my $json = JSON::PP->new->canonical;
@@ -39,6 +39,17 @@ sub fault_row (%figures) {
         form => $ENV{VSTREAM_SOAK} ? 'full' : 'short');
 
     return $figures{ok} ? 1 : 0;
+}
+
+# Runs the tests of a row, which return its figures: it is ok where all of them
+# have passed.
+sub fault_test ($row, $tests) {
+    my $test = Test::Builder->new;
+    my $failed = grep { !$_ } $test->summary;
+    my %figures = $tests->();
+
+    return fault_row(row => $row, %figures,
+        ok => $failed == grep { !$_ } $test->summary);
 }
 
 sub _keep (%figures) {

@@ -157,6 +157,13 @@ sub closed ($self) { return $self->{closed} }
 # The error code of GOAWAY; undef: none came.
 sub goaway ($self) { return $self->{goaway} }
 
+# Has it said that it leaves, and has not begun with this stream?  Then it may
+# be asked for again on another connection (RFC 9113, 6.8).
+sub has_passed_over ($self, $stream) {
+    return defined $self->{goaway} && $self->{goaway} == NO_ERROR
+        && $stream->id > $self->{last_stream};
+}
+
 sub close ($self) {
     close $self->{socket};
     $self->{closed} //= 'by us';
@@ -220,7 +227,7 @@ sub _take ($self) {
     } elsif ($type == PING && $flags & ACK) {
         $self->{pongs}++;
     } elsif ($type == GOAWAY) {
-        $self->{goaway} = (unpack 'NN', $payload)[1];
+        ($self->{last_stream}, $self->{goaway}) = unpack 'NN', $payload;
     } elsif ($type == CONTINUATION) {
         croak 'CONTINUATION is not understood here';
     }

@@ -61,13 +61,14 @@ sub connections ($self) {
 }
 
 # Viewers of one path, or of a list of them in turn, for so many seconds;
-# result() waits for them.  Options: count, seconds, tls, joins, stalled, rate,
-# buffer, back (true: they come back when their stream has ended), cameras
-# (true: pictures are a camera's own, not publish()'s), port.
+# result() waits for them.  Options: count, seconds, tls, joins, stalled, drip
+# (seconds for a byte, of those that stall), rate, buffer, back (true: they come
+# back when their stream has ended), cameras (true: pictures are a camera's own,
+# not publish()'s), port.
 sub view ($class, $nginx, $path, %options) {
     my $log = $nginx->folder . '/viewers' . ++$count . '.json';
     my %letter = (count => 'n', seconds => 't', joins => 'j', stalled => 's',
-        rate => 'r', buffer => 'b');
+        drip => 'd', rate => 'r', buffer => 'b');
     my @arguments = map { ("-$letter{$_}", $options{$_}) }
         grep { defined $options{$_} } sort keys %letter;
 
@@ -82,6 +83,26 @@ sub view ($class, $nginx, $path, %options) {
             ref $path ? @$path : $path ]);
 }
 
+# The same over HTTP/2; see t/clients/viewers_http2 for the options.
+sub view_http2 ($class, $nginx, $path, %options) {
+    my $log = $nginx->folder . '/viewers' . ++$count . '.json';
+
+    return $class->start(log => $log, seconds => $options{seconds} // 1,
+        command => [ "$top/t/clients/viewers_http2", '--port',
+            delete $options{port} // $nginx->tls_port,
+            delete $options{back} ? '--back' : (),
+            (map { ("--$_", $options{$_}) } sort keys %options), $path ]);
+}
+
+# Requests at an even pace until stop(); see t/clients/requests.
+sub ask ($class, $nginx, $rate, @paths) {
+    my $log = $nginx->folder . '/requests' . ++$count . '.json';
+
+    return $class->start(log => $log, command => [
+        "$top/t/clients/requests", '--port', $nginx->port, '--rate', $rate,
+        @paths ]);
+}
+
 # Does a part hold what it says, as t/clients/publisher made it?
 sub is_right ($part) {
     my $jpeg = $part->{jpeg};
@@ -92,9 +113,9 @@ sub is_right ($part) {
         . md5_hex(substr $jpeg, 4 + $length);
 }
 
-# What they have seen, by the names that t/clients/viewers.c gives it.
+# What they have seen, by the names that their program gives it.
 sub result ($self) {
-    my $end = $self->wait_end($self->{seconds} + 15);
+    my $end = $self->wait_end(($self->{seconds} // 0) + 15);
 
     open my $file, '<', $self->{log} or croak "$self->{log}: $!";
     my @lines = <$file>;
@@ -119,6 +140,11 @@ sub so_far ($self) {
     seek $file, $had, 0;
 
     return decode_json(<$file> // croak 'viewers say nothing');
+}
+
+# The same, now.
+sub stop ($self) {
+    return $self->signal('TERM')->result;
 }
 
 sub program ($name) {
