@@ -63,6 +63,12 @@ sub growth (@series) {
     return $slope * @series / $mean_y;
 }
 
+# All that a process has in memory, in bytes.
+sub resident ($pid) {
+    open my $file, '<', "/proc/$pid/status" or return 0;
+    return (join '', <$file>) =~ /^VmRSS:\s+(\d+)/m ? 1024 * $1 : 0;
+}
+
 # Reloads, one after the other, each after so many seconds: memory and
 # descriptors of the master after each, and how many brought no new workers.
 sub reload_often ($nginx, $reloads, $seconds) {
@@ -73,7 +79,7 @@ sub reload_often ($nginx, $reloads, $seconds) {
         my $next = time() + $seconds;
 
         $failed++ unless $nginx->reload;
-        push @memory, Vstream::Load::memory($nginx->pid);
+        push @memory, resident($nginx->pid);
         push @descriptors, scalar Vstream::Load::descriptors($nginx->pid);
         sleep 0.01 while time() < $next;
     }

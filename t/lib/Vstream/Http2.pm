@@ -104,15 +104,48 @@ sub bytes ($type, $flags, $stream, $payload) {
         . pack('CCN', $type, $flags, $stream) . $payload;
 }
 
-# The bytes of a request, for floods.  Also makes its stream known.
-sub request ($self, $path) {
+# The bytes of a request, for floods.  Also makes its stream known.  Options:
+# method, authority, headers (pairs), body (bytes of DATA), unended (more of the
+# body is to come).
+sub request ($self, $path, %options) {
     my $id = $self->{next};
-    my $block = "\x82" . ($self->{tls} ? "\x87" : "\x86")
-        . "\x04" . _text($path) . "\x01" . _text('127.0.0.1');
+    my $method = $options{method} // 'GET';
+    my $has_body = $options{unended} || defined $options{body};
+    my $block = ($method eq 'GET' ? "\x82" : "\x02" . _text($method))
+        . ($self->{tls} ? "\x87" : "\x86") . "\x04" . _text($path)
+        . "\x01" . _text($options{authority} // '127.0.0.1')
+        . literals(@{ $options{headers} // [] });
 
     $self->{next} += 2;
 
-    return ($id, bytes(HEADERS, END_HEADERS | END_STREAM, $id, $block));
+    return ($id, header_bytes($id, $block, $has_body ? 0 : END_STREAM)
+        . (defined $options{body} ? bytes(DATA,
+            $options{unended} ? 0 : END_STREAM, $id, $options{body}) : ''));
+}
+
+# Fields as a block holds them: neither indexed nor compressed.
+sub literals (@pairs) {
+    my $block = '';
+
+    while (my ($name, $value) = splice @pairs, 0, 2) {
+        $block .= "\x00" . _text($name) . _text($value);
+    }
+
+    return $block;
+}
+
+# HEADERS, and as many CONTINUATION as its block needs.
+sub header_bytes ($id, $block, $flags) {
+    my @pieces = unpack '(a16384)*', $block;
+    my $text = '';
+
+    for my $n (0 .. $#pieces) {
+        $text .= bytes($n ? CONTINUATION : HEADERS,
+            ($n ? 0 : $flags) | ($n == $#pieces ? END_HEADERS : 0), $id,
+            $pieces[$n]);
+    }
+
+    return $text;
 }
 
 sub _text ($text) {
@@ -129,9 +162,10 @@ sub _text ($text) {
     return $head . pack('C', $n) . $text;
 }
 
-# Sends a request, waits for its header.  Option: unread (does not wait).
+# Sends a request, waits for its header.  Options: unread (does not wait), and
+# those of request().
 sub open ($self, $path, %options) {
-    my ($id, $bytes) = $self->request($path);
+    my ($id, $bytes) = $self->request($path, %options);
     my $stream = bless { http2 => $self, id => $id, body => '', raw => '' },
         'Vstream::Http2::Stream';
 
@@ -344,7 +378,7 @@ sub id ($self) { return $self->{id} }
 # The code of RST_STREAM; undef: none came.
 sub was_reset ($self) { return $self->{reset} }
 
-sub read_header ($self, $timeout = 5) {
+sub read_header ($self, $timeout = 20) {
     my $deadline = time() + $timeout;
 
     while (!defined $self->{status}) {
