@@ -111,6 +111,33 @@ ngx_http_vstream_request_rendition(ngx_http_request_t  *r,
 }
 
 
+void
+ngx_http_vstream_await_close(ngx_http_request_t *r)
+{
+    ngx_event_t *rev;
+
+    /* nginx's own handler of it would take the place of ours, and would end
+       the request when the body does not come */
+
+    if (r->discard_body) {
+        r->discard_body = 0;
+        r->main->count--;
+        r->keepalive = 0;
+        r->lingering_close = 1;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    /* epoll has told of it already, and will not do so again */
+
+    rev = r->connection->read;
+
+    if (r->stream == NULL && (rev->ready || rev->pending_eof)) {
+        ngx_post_event(rev, &ngx_posted_events);
+    }
+}
+
+
 ngx_int_t
 ngx_http_vstream_add_header(ngx_http_request_t *r, const char *name,
                             ngx_str_t *value)

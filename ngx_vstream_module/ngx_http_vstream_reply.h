@@ -45,6 +45,13 @@ ngx_int_t ngx_http_vstream_request_rendition(ngx_http_request_t  *r,
 #define NGX_HTTP_VSTREAM_RENDITION_LACKED                                      \
     "This camera has no rendition small: it has no substream."
 
+/*
+ * For a request that waits, before its header is sent: it ends when its client
+ * goes, even where the end came together with the request.  A body that is
+ * still to come is not waited for: the connection closes after the answer.
+ */
+void ngx_http_vstream_await_close(ngx_http_request_t *r);
+
 /* `detail` is one sentence: application/problem+json, RFC 9457. */
 ngx_int_t ngx_http_vstream_problem(ngx_http_request_t *r, ngx_uint_t status,
                                    const char *detail);

@@ -359,7 +359,7 @@ ngx_http_vstream_snapshot_handler(ngx_http_request_t *r)
                                       snapshot->rendition, 0);
 
     r->main->count++;
-    r->read_event_handler = ngx_http_test_reading;
+    ngx_http_vstream_await_close(r);
 
     switch (rc) {
     case NGX_OK:

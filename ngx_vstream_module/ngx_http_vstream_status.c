@@ -463,7 +463,7 @@ ngx_http_vstream_status_handler(ngx_http_request_t *r)
     }
 
     r->main->count++;
-    r->read_event_handler = ngx_http_test_reading;
+    ngx_http_vstream_await_close(r);
     ngx_add_timer(&status->timer, NGX_HTTP_VSTREAM_STORE_TIMEOUT);
 
     return NGX_DONE;

@@ -196,7 +196,7 @@ ngx_http_vstream_viewer_attach(ngx_http_vstream_viewer_t *viewer)
 
     ngx_queue_insert_tail(&ngx_http_vstream_viewers, &viewer->queue);
     viewer->ctx->viewer = viewer;
-    r->read_event_handler = ngx_http_test_reading;
+    ngx_http_vstream_await_close(r);
     r->write_event_handler = ngx_http_vstream_viewer_write_handler;
 
     return NGX_OK;
