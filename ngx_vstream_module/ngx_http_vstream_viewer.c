@@ -791,6 +791,28 @@ ngx_http_vstream_viewer_write_handler(ngx_http_request_t *r)
 
 
 /*
+ * Whatever the kernel holds for a viewer that takes nothing goes with it: it
+ * would be kept, and tried again and again, for minutes.
+ */
+static void
+ngx_http_vstream_viewer_reset(ngx_connection_t *c)
+{
+    struct linger linger;
+
+    linger.l_onoff = 1;
+    linger.l_linger = 0;
+
+    if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, (const void *) &linger,
+                   sizeof(struct linger))
+        == -1)
+    {
+        ngx_log_error(NGX_LOG_ALERT, c->log, ngx_socket_errno,
+                      "setsockopt(SO_LINGER) failed");
+    }
+}
+
+
+/*
  * A viewer that has not taken its part in time.  A stream of HTTP/2 that has
  * frames queued cannot be closed before they have gone, which they will not:
  * then its connection goes.
@@ -813,12 +835,17 @@ ngx_http_vstream_viewer_close_stalled(ngx_http_vstream_viewer_t *viewer)
 #if (NGX_HTTP_V2)
     if (r->stream && r->stream->queued) {
         c = r->stream->connection->connection;
+        ngx_http_vstream_viewer_reset(c);
         c->write->timedout = 1;
         ngx_post_event(c->write, &ngx_posted_events);
         ngx_add_timer(&viewer->timer, viewer->conf->stall_timeout);
         return;
     }
 #endif
+
+    if (r->stream == NULL) {
+        ngx_http_vstream_viewer_reset(c);
+    }
 
     c->timedout = 1;
     ngx_http_vstream_viewer_finalize(viewer, NGX_HTTP_REQUEST_TIME_OUT);
