@@ -5,6 +5,10 @@
  * READY and, whatever happens, back to IDLE, from where a jittered timer
  * starts the next try.  The socket is drained before its owner is told so: of
  * several frames of one camera only the newest is then handed out.
+ *
+ * While it is IDLE its descriptor and its place among nginx's connections are
+ * held by a spare one: viewers who take whatever is free would keep Redis out
+ * for as long as they stay.
  */
 
 #include "ngx_http_vstream_redis_connection.h"
@@ -31,6 +35,11 @@ static void ngx_http_vstream_redis_connection_greet(
     ngx_http_vstream_redis_connection_t *redis);
 static void ngx_http_vstream_redis_connection_close(
     ngx_http_vstream_redis_connection_t *redis);
+static void ngx_http_vstream_redis_connection_hold_place(
+    ngx_http_vstream_redis_connection_t *redis);
+static void ngx_http_vstream_redis_connection_yield_place(
+    ngx_http_vstream_redis_connection_t *redis);
+static void      ngx_http_vstream_redis_spare_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_vstream_redis_connection_flush(
     ngx_http_vstream_redis_connection_t *redis);
 static void ngx_http_vstream_redis_timer_handler(ngx_event_t *ev);
@@ -53,6 +62,7 @@ ngx_http_vstream_redis_connection_init(
     redis->timer.log = ngx_cycle->log;
     redis->timer.handler = ngx_http_vstream_redis_timer_handler;
     redis->timer.cancelable = 1;
+    ngx_http_vstream_redis_connection_hold_place(redis);
 
     ngx_add_timer(&redis->timer, 1);
 }
@@ -67,6 +77,7 @@ ngx_http_vstream_redis_connection_exit(
     }
 
     ngx_http_vstream_redis_connection_close(redis);
+    ngx_http_vstream_redis_connection_yield_place(redis);
 }
 
 
@@ -110,6 +121,7 @@ ngx_http_vstream_redis_connection_dial(
     ngx_http_vstream_redis_connection_set_state(
         redis, NGX_HTTP_VSTREAM_REDIS_CONNECTING);
 
+    ngx_http_vstream_redis_connection_yield_place(redis);
     rc = ngx_event_connect_peer(peer);
 
     if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
@@ -281,6 +293,53 @@ ngx_http_vstream_redis_connection_close(
 }
 
 
+static void
+ngx_http_vstream_redis_connection_hold_place(
+    ngx_http_vstream_redis_connection_t *redis)
+{
+    ngx_socket_t      s;
+    ngx_connection_t *c;
+
+    s = ngx_socket(AF_UNIX, SOCK_STREAM, 0);
+    if (s == (ngx_socket_t) -1) {
+        return;
+    }
+
+    c = ngx_get_connection(s, &ngx_http_vstream_redis_quiet);
+    if (c == NULL) {
+        (void) ngx_close_socket(s);
+        return;
+    }
+
+    c->data = redis;
+    c->read->handler = ngx_http_vstream_redis_spare_handler;
+    c->write->handler = ngx_http_vstream_redis_spare_handler;
+    redis->spare = c;
+}
+
+
+static void
+ngx_http_vstream_redis_connection_yield_place(
+    ngx_http_vstream_redis_connection_t *redis)
+{
+    if (redis->spare) {
+        ngx_close_connection(redis->spare);
+        redis->spare = NULL;
+    }
+}
+
+
+/* worker_shutdown_timeout has passed: nothing else happens to it. */
+static void
+ngx_http_vstream_redis_spare_handler(ngx_event_t *ev)
+{
+    ngx_connection_t *c;
+
+    c = ev->data;
+    ngx_http_vstream_redis_connection_yield_place(c->data);
+}
+
+
 /* Tells of a loss once, until it is there again. */
 static void
 ngx_http_vstream_redis_connection_complain(
@@ -328,6 +387,7 @@ ngx_http_vstream_redis_connection_lose(
     }
 
     ngx_http_vstream_redis_connection_close(redis);
+    ngx_http_vstream_redis_connection_hold_place(redis);
 
     redis->out_length = 0;
     redis->out_sent = 0;

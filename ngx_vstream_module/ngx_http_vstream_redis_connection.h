@@ -53,7 +53,8 @@ struct ngx_http_vstream_redis_connection_s {
     ngx_http_vstream_redis_conf_t        *conf;
     const ngx_http_vstream_redis_owner_t *owner;
     ngx_peer_connection_t                 peer;
-    ngx_connection_t                     *c; /* NULL: IDLE */
+    ngx_connection_t                     *c;     /* NULL: IDLE */
+    ngx_connection_t                     *spare; /* NULL: none could be had */
     ngx_event_t                           timer;
     ngx_http_vstream_redis_reader_t       reader;
     u_char                               *out;
