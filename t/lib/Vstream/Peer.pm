@@ -25,12 +25,13 @@ use constant LATE => 0.03;
 my $count = 0;
 
 
-# Options: cameras (1).
+# Options: cameras (1), fps (30).
 sub limit ($class, $bench, %options) {
     my $self = $class->_new('/live/c1/stream.mjpg');
 
     $self->_serve($bench->program('mjpeg_limit'), '-k',
-        $options{cameras} // 1, $self->{port}, clip('frame.jpg'));
+        $options{cameras} // 1, '-f', $options{fps} // 30, $self->{port},
+        clip('frame.jpg'));
     $self->{pids} = [ $self->{server}->pid ];
 
     return $self;
