@@ -16,8 +16,11 @@
 
 #include "ngx_http_vstream_redis.h"
 
+#include <malloc.h>
+
 
 #define NGX_HTTP_VSTREAM_STORE_TICK   250
+#define NGX_HTTP_VSTREAM_STORE_CROWD  64   /* watches */
 #define NGX_HTTP_VSTREAM_STORE_LINGER 1000 /* subscribed without a viewer */
 #define NGX_HTTP_VSTREAM_STORE_FORGET 2000 /* kept without a watch */
 #define NGX_HTTP_VSTREAM_STORE_REVIEW 5000 /* a live camera is looked up */
@@ -59,8 +62,10 @@ static ngx_rbtree_t                  ngx_http_vstream_store_tree;
 static ngx_rbtree_node_t             ngx_http_vstream_store_sentinel;
 static ngx_queue_t                   ngx_http_vstream_store_cameras;
 static ngx_uint_t                    ngx_http_vstream_store_ncameras;
-static ngx_queue_t                   ngx_http_vstream_store_fresh;
-static ngx_event_t                   ngx_http_vstream_store_timer;
+static ngx_uint_t                    ngx_http_vstream_store_nwatches;
+static ngx_uint_t  ngx_http_vstream_store_most; /* since memory was returned */
+static ngx_queue_t ngx_http_vstream_store_fresh;
+static ngx_event_t ngx_http_vstream_store_timer;
 static ngx_connection_t ngx_http_vstream_store_nobody; /* for debug logs */
 
 
@@ -334,6 +339,9 @@ ngx_http_vstream_store_watch(ngx_http_vstream_watch_t *watch, ngx_str_t *id,
     watch->live = 0;
     watch->waiting = !camera->confirmed;
     ngx_queue_insert_tail(&camera->watches, &watch->queue);
+    ngx_http_vstream_store_nwatches++;
+    ngx_http_vstream_store_most =
+        ngx_max(ngx_http_vstream_store_most, ngx_http_vstream_store_nwatches);
 
     if (live) {
         ngx_http_vstream_store_make_live(watch);
@@ -371,6 +379,7 @@ ngx_http_vstream_store_unwatch(ngx_http_vstream_watch_t *watch)
 
     ngx_queue_remove(&watch->queue);
     watch->camera = NULL;
+    ngx_http_vstream_store_nwatches--;
 
     if (watch->live) {
         watch->live = 0;
@@ -725,6 +734,22 @@ ngx_http_vstream_store_look_after(ngx_http_vstream_camera_t *camera)
 }
 
 
+/*
+ * The C library keeps memory that was freed, because of what lies above it.
+ * When most of those who were here have left, it is told to return it.
+ */
+static void
+ngx_http_vstream_store_return_memory(void)
+{
+    if (2 * ngx_http_vstream_store_nwatches + NGX_HTTP_VSTREAM_STORE_CROWD
+        <= ngx_http_vstream_store_most)
+    {
+        ngx_http_vstream_store_most = ngx_http_vstream_store_nwatches;
+        (void) malloc_trim(0);
+    }
+}
+
+
 static void
 ngx_http_vstream_store_tick(ngx_event_t *ev)
 {
@@ -745,4 +770,6 @@ ngx_http_vstream_store_tick(ngx_event_t *ev)
         ngx_http_vstream_store_look_after(
             ngx_queue_data(q, ngx_http_vstream_camera_t, queue));
     }
+
+    ngx_http_vstream_store_return_memory();
 }

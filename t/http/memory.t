@@ -6,6 +6,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
+use Vstream::Load;
 use Vstream::Test;
 
 plan skip_all => 'a sanitizer keeps what is freed' if $ENV{VSTREAM_PRELOAD};
@@ -64,5 +65,22 @@ ok wait_for(sub {
     my $connections = () = glob "/proc/$worker/fd/*";
     return $connections < 25;
 }), 'no descriptor is left open';
+
+# Memory that a crowd has taken is given back when it has left.
+$before = resident();
+my $crowd = Vstream::Load->view($nginx, '/live/m1/stream.mjpg', count => 400,
+    seconds => 2);
+my $most = $before;
+
+wait_for(sub {
+    my $now = resident();
+
+    $most = $now if $now > $most;
+    return defined $crowd->ended;
+}, 20);
+cmp_ok $most, '>', $before + 1024, "400 viewers: $before KiB, then $most KiB";
+ok wait_for(sub { resident() <= 1.1 * $before }),
+    'and when they have gone, no more than before'
+    or diag resident();
 
 finish();

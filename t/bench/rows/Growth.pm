@@ -32,8 +32,11 @@ sub viewers ($bench) {
     my @counts = (100, 200, 400, 800, 1500);
     my $gateway = Vstream::Gateway->start($bench, still => 0);
     my ($worker) = $gateway->nginx->new_workers;
-    my $idle = resident($worker);
     my (%cost, %memory, @quiet);
+
+    $gateway->view(count => 2, path => '/live/c1/stream.mjpg');
+    $gateway->dismiss;
+    my $idle = resident($worker);
 
     for my $count (@counts, @counts) {
         my $run = $bench->quietly(sub {

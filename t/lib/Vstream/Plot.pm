@@ -91,7 +91,7 @@ sub _axis ($from, $to, @values) {
     my ($low, $high) = (min(@values), max(@values));
     my @marks = map { my $decade = 10 ** $_; map { $_ * $decade } 1, 2, 5 }
         floor(log($low) / log 10) .. floor(log($high) / log 10) + 1;
-    my ($first) = grep { $marks[ $_ + 1 ] > $low * 1.001 } 0 .. $#marks;
+    my ($first) = grep { $marks[ $_ + 1 ] > $low * 1.001 } 0 .. $#marks - 1;
     my ($last) = grep { $marks[$_] > $high * 0.999 } $first + 1 .. $#marks;
     my ($least, $most) = @marks[ $first, $last ];
 
