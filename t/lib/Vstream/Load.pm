@@ -76,6 +76,9 @@ sub view ($class, $nginx, $path, %options) {
     push @arguments, '-w' if $options{back};
     push @arguments, '-c' if $options{cameras};
 
+    # Who is asked (so_far) before he listens does not die of it.
+    local $SIG{USR1} = 'IGNORE';
+
     return $class->start(log => $log, seconds => $options{seconds} // 1,
         command => [ program('viewers'), @arguments,
             $options{port}
@@ -128,9 +131,8 @@ sub result ($self) {
 sub so_far ($self) {
     my $had = -s $self->{log};
 
-    $self->signal('USR1');
-
-    for (1 .. 1000) {
+    for my $try (0 .. 1000) {
+        $self->signal('USR1') if $try == 0 || !$had && $try % 20 == 0;
         last if -s $self->{log} > $had;
         croak 'viewers: ' . $self->ended if defined $self->ended;
         Time::HiRes::sleep(0.01);
