@@ -12,6 +12,7 @@ use Time::HiRes qw(time);
 
 use Vstream::Ingest;
 use Vstream::Load;
+use Vstream::Test ();
 
 # A process that has just begun is not settled.
 use constant YOUNG => 120;
@@ -77,8 +78,12 @@ sub _held ($pid) {
         cpu_s => ($fields[11] + $fields[12]) / $ticks);
 }
 
+# A camera that is being handed over is nobody's for a moment.
 sub _redis ($system) {
     my $redis = $system->redis;
+
+    Vstream::Test::wait_for(sub { $system->leases == $system->ids }, 2);
+
     my %info = map { /^(\w+):(\d+)\r?$/ ? ($1 => $2) : () }
         split /\n/, $redis->command('INFO');
 
