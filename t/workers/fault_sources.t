@@ -13,10 +13,10 @@ use lib "$FindBin::Bin/../lib";
 
 use IO::Select;
 use IO::Socket::INET;
-use JSON::PP;
 use POSIX ();
 
 use Vstream::Driver ();
+use Vstream::Faults;
 use Vstream::Ingest;
 use Vstream::Test;
 
@@ -248,9 +248,9 @@ for my $round (1 .. $rounds) {
     };
 }
 
-diag(JSON::PP->new->canonical->encode({ row => 'S1', seed => $seed,
+fault_row(row => 'S1', ok => Test::More->builder->is_passing, seed => $seed,
     sources => scalar @sources, addresses => $rounds * $spellings,
-    names => $may_name ? 1 : 0 }));
+    names => $may_name ? 1 : 0);
 
 $server->signal('TERM')->wait_end;
 finish();

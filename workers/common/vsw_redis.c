@@ -63,7 +63,8 @@ struct vsw_redis_s {
     ev_io             writable;
     ev_timer          tick;
     redisReader      *reader;
-    vsw_redis_tls_t  *tls; /* NULL: without */
+    size_t            unfinished; /* bytes of the reply that is being read */
+    vsw_redis_tls_t  *tls;        /* NULL: without */
 
     vsw_redis_output_t    output;
     vsw_redis_pending_t  *pending; /* oldest first */
@@ -280,6 +281,7 @@ vsw_redis_connect(vsw_redis_t *redis)
         return;
     }
 
+    redis->unfinished = 0;
     ev_io_init(&redis->readable, vsw_redis_on_readable, redis->fd, EV_READ);
     ev_io_init(&redis->writable, vsw_redis_on_writable, redis->fd, EV_WRITE);
     redis->readable.data = redis;
@@ -855,12 +857,14 @@ vsw_redis_read_some(vsw_redis_t *redis)
             return "redis_protocol_error";
         }
 
+        redis->unfinished += (size_t) n;
+
         error = vsw_redis_replies(redis);
         if (error != NULL) {
             return error;
         }
 
-        if (redis->reader->len - redis->reader->pos > VSW_REDIS_INPUT_MAX) {
+        if (redis->unfinished > VSW_REDIS_INPUT_MAX) {
             return "redis_protocol_error: an endless reply";
         }
     }
@@ -895,6 +899,7 @@ vsw_redis_replies(vsw_redis_t *redis)
             return NULL;
         }
 
+        redis->unfinished = redis->reader->len - redis->reader->pos;
         vsw_redis_dispatch(redis, reply);
         freeReplyObject(reply);
 
