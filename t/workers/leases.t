@@ -2,7 +2,8 @@
 
 # FAULTS W1, W3, W4: whoever dies, sleeps or is cut off, each camera has one
 # holder, no epoch serves twice, and no viewer is shown anything of a former
-# holder after the first picture of the next.
+# holder after the first picture of the next.  (gaps measures many deaths,
+# fault_pauses.t has a thousand sleepers, fault_cut.t cuts by a packet filter.)
 
 use v5.36;
 
@@ -10,12 +11,14 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use Vstream::CameraServer;
+use Vstream::Faults;
+use Vstream::Gaps;
 use Vstream::Ingest;
 use Vstream::Relay;
 use Vstream::Subscriber;
 use Vstream::Test;
 
-my $rounds = $ENV{VSTREAM_SOAK} ? 50 : 2;
+my $rounds = $ENV{VSTREAM_SOAK} ? 10 : 2;
 my $seconds = $ENV{VSTREAM_SOAK} ? 10 : 4; # that a replica sleeps
 my $redis = start_redis();
 my $nginx = start_nginx($redis, workers => 1);
@@ -31,6 +34,7 @@ camera_is($redis, 'street', 'street streams', state => 'streaming');
 
 my $subscriber = Vstream::Subscriber->new($redis, 'street');
 my $viewer = Vstream::Viewer->open($nginx, '/live/street/stream.mjpg');
+my (@camera_gaps, @replica_gaps);
 my %shown;         # epoch -> times that a viewer was shown it anew
 my $shown = [ 0, 0 ]; # epoch and seq of the last picture that one was shown
 my $stale = 0;     # pictures that a viewer should not have been shown
@@ -86,7 +90,7 @@ subtest 'a camera process is killed' => sub {
 
         is $frame->{epoch}, $last->{epoch}, 'same epoch';
         is $frame->{seq}, $last->{seq} + 1, 'next seq';
-        note sprintf 'frame gap %.2f s', $frame->{came} - $killed;
+        push @camera_gaps, $frame->{came} - $killed;
         camera_is($redis, 'street', 'status tells', state => 'streaming',
             reason => '', restarts => $round, dials => $dials + 1,
             epoch => $frame->{epoch});
@@ -106,7 +110,7 @@ subtest 'a replica is killed' => sub {
 
         cmp_ok $frame->{epoch}, '>', $epoch, 'another epoch, a higher one';
         is holders($redis)->{street}, $other->name, 'of the other replica';
-        note sprintf 'frame gap %.2f s', $frame->{came} - $killed;
+        push @replica_gaps, $frame->{came} - $killed;
         is_deeply [ $owner->left_behind ], [], 'no process is left behind';
         look();
         $owner->start_again;
@@ -116,6 +120,14 @@ subtest 'a replica is killed' => sub {
             'and takes nothing from the other';
     }
 };
+
+
+for ([ 'W1', @camera_gaps ], [ 'W1-replica', @replica_gaps ]) {
+    my ($row, @gaps) = @$_;
+
+    fault_row(row => $row, ok => Test::More->builder->is_passing,
+        figures(@gaps));
+}
 
 
 subtest 'a replica sleeps and wakes' => sub {
