@@ -651,6 +651,15 @@ vsw_redis_on_tick(struct ev_loop *loop, ev_timer *timer, int events)
         return;
     }
 
+    /*
+     * TCP tries a lost path ever more rarely.  A new connection is there soon
+     * after the path is.
+     */
+    if (age > VSW_REDIS_HUNG_MS && vsw_redis_socket_is_cut(redis->fd)) {
+        vsw_redis_close(redis, "its packets are lost");
+        return;
+    }
+
     if (age > VSW_REDIS_HUNG_MS && !redis->hung && redis->state == VSW_REDIS_UP)
     {
         vsw_log(VSW_LOG_WARN, "redis hangs",

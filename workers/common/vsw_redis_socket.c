@@ -13,6 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Retransmissions after 0.2, 0.6 and 1.4 s. */
+#define VSW_REDIS_SOCKET_BACKOFF 3
+
 
 static int vsw_redis_socket_unix(const vsw_redis_address_t *redis,
                                  const char               **error);
@@ -101,4 +104,18 @@ vsw_redis_socket_tcp(const vsw_redis_address_t *redis,
     }
 
     return fd;
+}
+
+
+bool
+vsw_redis_socket_is_cut(int fd)
+{
+    struct tcp_info info;
+    socklen_t       size = sizeof(info);
+
+    memset(&info, 0, sizeof(info));
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0
+           && info.tcpi_unacked > 0
+           && info.tcpi_backoff >= VSW_REDIS_SOCKET_BACKOFF;
 }

@@ -5,6 +5,8 @@
 #ifndef VSW_REDIS_SOCKET_H
 #define VSW_REDIS_SOCKET_H
 
+#include <stdbool.h>
+
 #include "vsw_redis_address.h"
 #include "vsw_redis_lookup.h"
 
@@ -19,6 +21,12 @@
 int vsw_redis_socket_connect(const vsw_redis_address_t *address,
                              vsw_redis_lookup_t *lookup, unsigned attempt,
                              const char **error);
+
+/*
+ * Nobody has acknowledged what was sent, again and again: the path is lost.  A
+ * server that hangs does not look like that, for its kernel answers.
+ */
+bool vsw_redis_socket_is_cut(int fd);
 
 
 #endif /* VSW_REDIS_SOCKET_H */
