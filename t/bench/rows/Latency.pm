@@ -43,7 +43,8 @@ sub mjpeg ($bench) {
 
     for my $viewers (1, 200, 1000) {
         my $run = $bench->quietly(sub { watched($bench, $stack, $viewers) });
-        my @say = ($bench, $run, "$viewers viewers");
+        my @say = ($bench, $run, $viewers == 1 ? '1 viewer'
+            : "$viewers viewers");
 
         stage(@say, 'camera to ingest', 'transfer');
         stage(@say, 'ingest to Redis', 'hop', @hop);
@@ -171,7 +172,8 @@ sub h264 ($bench) {
         my $run = $bench->quietly(sub {
             numbered_watched($bench, $stack, $viewers, $log);
         });
-        my @say = ($bench, $run, "H.264, $viewers viewers");
+        my @say = ($bench, $run, 'H.264, ' . ($viewers == 1 ? '1 viewer'
+            : "$viewers viewers"));
 
         stage(@say, 'camera to ingest', 'transfer');
         stage(@say, 'ingest to Redis', 'hop', $encoding + $hop[0],

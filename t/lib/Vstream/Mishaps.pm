@@ -210,7 +210,7 @@ sub kill_kafka ($system, $, $long) {
 }
 
 sub stop_kafka ($system, $, $long) {
-    $system->kafka->expect(qr/Exceptionally slow controller event/)->pause;
+    $system->kafka->pause;
     sleep between($long, 1, 10);
     $system->kafka->resume;
     return 'kafka';

@@ -187,6 +187,7 @@ sub _verdict ($self) {
         faults => scalar @{ $self->{lines} }, cameras => scalar $system->ids,
         (map { $_ => $seen->{$_} }
             qw(frames bad disorder torn cut complete refused there)),
+        grows_per_hour => $self->{growth} // {},
         ok => @regrets ? JSON::PP::false : JSON::PP::true,
         @regrets ? (regrets => \@regrets) : ());
 }
@@ -229,8 +230,7 @@ sub _growth ($self) {
         my $rss = $census->growth($role, 'rss_kib', $from) // next;
         my $descriptors = $census->growth($role, 'descriptors', $from);
 
-        $self->_say(role => $role, rss_kib_per_hour => int $rss,
-            descriptors_per_hour => 0 + sprintf '%.2f', $descriptors);
+        $self->_grows($role, rss_kib => $rss, descriptors => $descriptors);
         push @grown, "$role grows by $rss KiB/h" if $rss > GROWTH_KIB;
         push @grown, "$role grows by $descriptors descriptors/h"
             if $descriptors > 1;
@@ -241,13 +241,21 @@ sub _growth ($self) {
     my @keys = $census->redis_range('keys', $from);
     my @clients = $census->redis_range('clients', $from);
 
-    $self->_say(role => 'redis data', used_kib_per_hour => int $used,
-        leases => \@leases, keys => \@keys, clients => \@clients);
+    $self->_grows('redis data', used_kib => $used);
+    $self->_say(role => 'redis data', leases => \@leases, keys => \@keys,
+        clients => \@clients);
     push @grown, "Redis's data grow by $used KiB/h" if $used > GROWTH_KIB;
     push @grown, "between $leases[0] and $leases[1] leases"
         if grep { $_ != $self->{system}->ids } @leases;
 
     return @grown;
+}
+
+# What a role's processes grow in an hour.
+sub _grows ($self, $role, %grows) {
+    $_ = 0 + sprintf '%.2f', $_ for values %grows;
+    $self->{growth}{$role} = \%grows;
+    $self->_say(role => $role, grows_per_hour => \%grows);
 }
 
 1;

@@ -42,7 +42,8 @@ sub start ($class, %options) {
     syscall $number, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0 if $number;
     $self->{redis} = Vstream::Redis->start(folder => Vstream::Test::folder(),
         arguments => [ '--maxmemory-policy', 'noeviction' ]);
-    $self->{kafka} = start_kafka() if $self->{kafka};
+    $self->{kafka} = start_kafka()->expect(
+        qr/Exceptionally slow controller event/) if $self->{kafka};
     $self->{relays} = { map { $_ =>
         Vstream::Relay->start($self->{redis}->port) } qw(nginx one two) };
     $self->_start_cameras;
