@@ -12,7 +12,7 @@
 
 static u_char
     ngx_http_vstream_boundary_text[2 * NGX_HTTP_VSTREAM_BOUNDARY_BYTES];
-static u_char ngx_http_vstream_advance_text[VSTREAM_MULTIPART_HEADER_MAX];
+static u_char ngx_http_vstream_advance_text[VSTREAM_MULTIPART_HEADER_MAX + 2];
 static u_char ngx_http_vstream_end_text[VSTREAM_MULTIPART_BOUNDARY_MAX + 8];
 
 ngx_str_t ngx_http_vstream_boundary;
@@ -49,11 +49,12 @@ ngx_http_vstream_boundary_init(ngx_log_t *log)
     ngx_http_vstream_boundary.len = sizeof(ngx_http_vstream_boundary_text);
 
     vstream_writer_init(&w, (char *) ngx_http_vstream_advance_text,
-                        sizeof(ngx_http_vstream_advance_text));
+                        VSTREAM_MULTIPART_HEADER_MAX);
     vstream_multipart_advance_write(
         &w, ngx_http_vstream_slice(&ngx_http_vstream_boundary));
     ngx_http_vstream_advance.data = ngx_http_vstream_advance_text;
     ngx_http_vstream_advance.len = w.length;
+    ngx_memcpy(ngx_http_vstream_advance_text + w.length, CRLF, 2);
 
     vstream_writer_init(&w, (char *) ngx_http_vstream_end_text,
                         sizeof(ngx_http_vstream_end_text));
@@ -73,7 +74,9 @@ ngx_http_vstream_frame_create(const vstream_frame_t *info, const u_char *jpeg,
     u_char                   *p;
     ngx_http_vstream_frame_t *frame;
 
-    frame = ngx_alloc(sizeof(ngx_http_vstream_frame_t) + length + 2, log);
+    frame = ngx_alloc(sizeof(ngx_http_vstream_frame_t) + length
+                          + NGX_HTTP_VSTREAM_FRAME_END,
+                      log);
     if (frame == NULL) {
         return NULL;
     }
@@ -86,8 +89,7 @@ ngx_http_vstream_frame_create(const vstream_frame_t *info, const u_char *jpeg,
     frame->pushed = 0;
 
     p = ngx_cpymem(frame->data, jpeg, length);
-    *p++ = CR;
-    *p = LF;
+    ngx_memcpy(p, CRLF CRLF, NGX_HTTP_VSTREAM_FRAME_END);
 
     return frame;
 }
@@ -110,6 +112,18 @@ ngx_http_vstream_frame_age_ms(const ngx_http_vstream_frame_t *frame)
     age_us = ngx_http_vstream_now_us() - frame->info.t_unix_us;
 
     return age_us > 0 ? (uint64_t) age_us / 1000 : 0;
+}
+
+
+static ngx_str_t
+ngx_http_vstream_chunk_line(u_char *line, size_t size)
+{
+    ngx_str_t text;
+
+    text.data = line;
+    text.len = (size_t) (ngx_sprintf(line, "%xz" CRLF, size) - line);
+
+    return text;
 }
 
 
@@ -139,6 +153,10 @@ ngx_http_vstream_part_create(ngx_http_vstream_frame_t *frame, ngx_str_t *camera,
     part->refs = 1;
     part->stamp = ++ngx_http_vstream_stamp;
     part->header_length = w.length;
+    part->chunk = ngx_http_vstream_chunk_line(part->lines[0],
+                                              w.length + frame->length + 2);
+    part->advance_chunk = ngx_http_vstream_chunk_line(
+        part->lines[1], frame->length + 2 + ngx_http_vstream_advance.len);
     part->frame = frame;
     frame->refs++;
 

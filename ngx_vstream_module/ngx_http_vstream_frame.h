@@ -15,6 +15,10 @@
 #include "vstream_multipart.h"
 
 
+/* A size in hexadecimal, and CRLF (RFC 9112 section 7.1). */
+#define NGX_HTTP_VSTREAM_CHUNK_MAX (2 * sizeof(size_t) + 2)
+
+
 struct ngx_http_vstream_frame_s {
     ngx_uint_t          refs;
     vstream_frame_t     info;
@@ -22,15 +26,20 @@ struct ngx_http_vstream_frame_s {
     ngx_msec_t          received; /* ngx_current_msec when this worker got it */
     size_t              length;   /* of the JPEG */
     unsigned            pushed : 1; /* it was new when it was received */
-    u_char              data[];     /* the JPEG, then CRLF */
+    u_char              data[];     /* the JPEG, CRLF twice: part and chunk */
 };
+
+#define NGX_HTTP_VSTREAM_FRAME_END 4 /* bytes behind the JPEG */
 
 typedef struct {
     ngx_uint_t                refs;
     ngx_uint_t                stamp; /* rises with every part of a worker */
     ngx_http_vstream_frame_t *frame;
+    ngx_str_t                 chunk;         /* the line before a chunk of it */
+    ngx_str_t                 advance_chunk; /* with the early header block */
     size_t                    header_length;
     u_char                    header[VSTREAM_MULTIPART_HEADER_MAX];
+    u_char                    lines[2][NGX_HTTP_VSTREAM_CHUNK_MAX];
 } ngx_http_vstream_part_t;
 
 
@@ -55,7 +64,10 @@ void ngx_http_vstream_part_release(ngx_http_vstream_part_t *part);
 ngx_int_t        ngx_http_vstream_boundary_init(ngx_log_t *log);
 extern ngx_str_t ngx_http_vstream_boundary;
 
-/* The early header block for browsers (vstream_multipart.h); the body's end. */
+/*
+ * The early header block for browsers (vstream_multipart.h), behind which is
+ * CRLF, to end a chunk; the body's end.
+ */
 extern ngx_str_t ngx_http_vstream_advance;
 extern ngx_str_t ngx_http_vstream_end;
 

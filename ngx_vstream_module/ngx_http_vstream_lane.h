@@ -9,6 +9,8 @@
 
 #include "ngx_http_vstream_viewer.h"
 
+#define NGX_HTTP_VSTREAM_PIECES 3 /* of a part, that are sent together */
+
 
 typedef struct ngx_http_vstream_viewer_s ngx_http_vstream_viewer_t;
 
@@ -37,6 +39,7 @@ typedef enum {
 struct ngx_http_vstream_viewer_s {
     ngx_queue_t                     queue;
     ngx_http_request_t             *request;
+    ngx_connection_t               *connection; /* of the request */
     ngx_http_vstream_loc_conf_t    *conf;
     ngx_http_vstream_ctx_t         *ctx;
     ngx_http_vstream_viewer_state_t state;
@@ -48,9 +51,11 @@ struct ngx_http_vstream_viewer_s {
     ngx_msec_t                      deadline;
     int64_t                         interval_us; /* of fps=; 0: none */
     ngx_msec_t                      drain_at;
-    ngx_chain_t                     chain[2];
-    ngx_buf_t                       bufs[2];
+    ngx_chain_t                     chain[NGX_HTTP_VSTREAM_PIECES];
+    ngx_buf_t                       bufs[NGX_HTTP_VSTREAM_PIECES];
     unsigned                        advance : 1; /* early header blocks */
+    unsigned                        direct : 1;  /* past nginx's filters */
+    unsigned                        chunked : 1; /* by whoever sends */
     unsigned                        busy : 1;    /* what was sent is not gone */
     unsigned                        draining : 1; /* ends at drain_at */
     ngx_http_vstream_closed_t       reason;       /* why it ends */

@@ -10,6 +10,7 @@ static ngx_http_vstream_frame_t *
 ngx_http_vstream_placeholder_read(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd,
                                   size_t size)
 {
+    size_t                    whole;
     u_char                   *data;
     ssize_t                   n;
     vstream_jpeg_t            jpeg;
@@ -53,11 +54,11 @@ ngx_http_vstream_placeholder_read(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd,
 
     /* It lives as long as the configuration does. */
 
-    frame = ngx_palloc(cf->pool,
-                       sizeof(ngx_http_vstream_frame_t) + jpeg.length + 2);
+    whole = sizeof(ngx_http_vstream_frame_t) + jpeg.length
+            + NGX_HTTP_VSTREAM_FRAME_END;
+    frame = ngx_palloc(cf->pool, whole);
     if (frame) {
-        ngx_memcpy(frame, copy,
-                   sizeof(ngx_http_vstream_frame_t) + jpeg.length + 2);
+        ngx_memcpy(frame, copy, whole);
     }
 
     ngx_http_vstream_frame_release(copy);

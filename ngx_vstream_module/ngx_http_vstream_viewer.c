@@ -1,8 +1,8 @@
 /*
  * Viewers: see ngx_http_vstream_viewer.h.
  *
- * DESIGN.  A part's memory is lent to nginx's output chain.  It is given back
- * when both bufs are empty, and otherwise only when the request's pool is
+ * DESIGN.  A part's memory is lent to the connection.  It is given back
+ * when its bufs are empty, and otherwise only when the request's pool is
  * destroyed: neither a return code nor the request's own cleanup handlers say
  * that an HTTP/2 stream holds no reference any more.
  *
@@ -12,7 +12,7 @@
  * keeps send_timeout happy, but not this.
  */
 
-#include "ngx_http_vstream_lane.h"
+#include "ngx_http_vstream_output.h"
 #include "ngx_http_vstream_reply.h"
 
 
@@ -155,6 +155,7 @@ ngx_http_vstream_viewer_create(ngx_http_request_t *r, ngx_str_t *ids,
     }
 
     viewer->request = r;
+    viewer->connection = r->connection;
     viewer->conf = ngx_http_get_module_loc_conf(r, ngx_vstream_module);
     viewer->ctx = ngx_http_get_module_ctx(r, ngx_vstream_module);
     viewer->advance = ngx_http_vstream_viewer_wants_advance(r);
@@ -382,70 +383,6 @@ ngx_http_vstream_viewer_send_header(ngx_http_vstream_viewer_t *viewer)
 }
 
 
-/* Lends bytes to the output chain: two pieces, sent by one writev(). */
-static void
-ngx_http_vstream_viewer_lend(ngx_http_vstream_viewer_t *viewer, u_char *first,
-                             size_t first_length, u_char *second,
-                             size_t second_length)
-{
-    ngx_uint_t i;
-
-    ngx_memzero(viewer->bufs, sizeof(viewer->bufs));
-
-    viewer->bufs[0].pos = first;
-    viewer->bufs[0].last = first + first_length;
-    viewer->bufs[1].pos = second;
-    viewer->bufs[1].last = second + second_length;
-
-    for (i = 0; i < 2; i++) {
-        viewer->bufs[i].memory = 1;
-        viewer->chain[i].buf = &viewer->bufs[i];
-        viewer->chain[i].next = NULL;
-    }
-
-    if (second_length) {
-        viewer->bufs[1].flush = 1;
-        viewer->chain[0].next = &viewer->chain[1];
-
-    } else {
-        viewer->bufs[0].flush = 1;
-    }
-}
-
-
-/* NGX_OK: all has left; NGX_AGAIN: the rest waits for the socket. */
-static ngx_int_t
-ngx_http_vstream_viewer_output(ngx_http_vstream_viewer_t *viewer,
-                               ngx_chain_t               *chain)
-{
-    ngx_connection_t *c;
-
-    if (ngx_http_output_filter(viewer->request, chain) == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    c = viewer->request->connection;
-
-    viewer->busy = ngx_buf_size(&viewer->bufs[0]) != 0
-                   || ngx_buf_size(&viewer->bufs[1]) != 0 || c->buffered;
-
-    if (!viewer->busy) {
-        return NGX_OK;
-    }
-
-    if (chain) {
-        viewer->deadline = ngx_current_msec + viewer->conf->stall_timeout;
-
-        if ((ngx_msec_int_t) (viewer->timer.timer.key - viewer->deadline) > 0) {
-            ngx_add_timer(&viewer->timer, viewer->conf->stall_timeout);
-        }
-    }
-
-    return ngx_handle_write_event(c->write, 0) == NGX_OK ? NGX_AGAIN
-                                                         : NGX_ERROR;
-}
-
-
 static void
 ngx_http_vstream_viewer_part_sent(ngx_http_vstream_viewer_t *viewer)
 {
@@ -475,23 +412,10 @@ static ngx_int_t
 ngx_http_vstream_viewer_send_part(ngx_http_vstream_viewer_t *viewer,
                                   ngx_http_vstream_part_t   *part)
 {
-    ngx_http_vstream_frame_t *frame;
-
-    frame = part->frame;
     viewer->part = part;
     part->refs++;
 
-    if (viewer->advance) {
-        ngx_http_vstream_viewer_lend(viewer, frame->data, frame->length + 2,
-                                     ngx_http_vstream_advance.data,
-                                     ngx_http_vstream_advance.len);
-
-    } else {
-        ngx_http_vstream_viewer_lend(viewer, part->header, part->header_length,
-                                     frame->data, frame->length + 2);
-    }
-
-    return ngx_http_vstream_viewer_output(viewer, &viewer->chain[0]);
+    return ngx_http_vstream_output_part(viewer, part);
 }
 
 
@@ -534,12 +458,8 @@ ngx_http_vstream_viewer_next_lane(ngx_http_vstream_viewer_t *viewer)
 static void
 ngx_http_vstream_viewer_end(ngx_http_vstream_viewer_t *viewer)
 {
-    ngx_http_vstream_viewer_lend(viewer, ngx_http_vstream_end.data,
-                                 ngx_http_vstream_end.len, NULL, 0);
-    viewer->bufs[0].last_buf = 1;
-
     ngx_http_vstream_viewer_finalize(
-        viewer, ngx_http_output_filter(viewer->request, &viewer->chain[0]));
+        viewer, ngx_http_vstream_output_last(viewer, &ngx_http_vstream_end));
 }
 
 
@@ -553,7 +473,7 @@ ngx_http_vstream_viewer_send(ngx_http_vstream_viewer_t *viewer)
     rc = NGX_OK;
 
     if (viewer->busy || viewer->part) {
-        rc = ngx_http_vstream_viewer_output(viewer, NULL);
+        rc = ngx_http_vstream_output_rest(viewer);
     }
 
     while (rc == NGX_OK) {
@@ -637,13 +557,13 @@ ngx_http_vstream_viewer_begin(ngx_http_vstream_viewer_t *viewer,
                                       : NGX_HTTP_VSTREAM_IDLE_LOOK);
 
     if (viewer->advance) {
-        ngx_http_vstream_viewer_lend(viewer, ngx_http_vstream_advance.data,
-                                     ngx_http_vstream_advance.len, NULL, 0);
-        rc = ngx_http_vstream_viewer_output(viewer, &viewer->chain[0]);
+        rc = ngx_http_vstream_output_text(viewer, &ngx_http_vstream_advance);
 
     } else {
         rc = ngx_http_send_special(viewer->request, NGX_HTTP_FLUSH);
     }
+
+    ngx_http_vstream_output_begin(viewer);
 
     if (rc != NGX_ERROR && placeholder && !viewer->busy) {
         rc = ngx_http_vstream_viewer_send_placeholder(viewer);
@@ -721,7 +641,7 @@ ngx_http_vstream_viewer_watch_handler(ngx_http_vstream_watch_t *watch,
 
     lane = (ngx_http_vstream_lane_t *) watch;
     viewer = lane->viewer;
-    c = viewer->request->connection;
+    c = viewer->connection;
 
     first = !lane->opened;
     lane->opened = 1;
@@ -925,7 +845,7 @@ ngx_http_vstream_viewer_timer_handler(ngx_event_t *ev)
     ngx_http_vstream_viewer_t *viewer;
 
     viewer = ev->data;
-    c = viewer->request->connection;
+    c = viewer->connection;
 
     switch (viewer->state) {
     case NGX_HTTP_VSTREAM_OPENING:
@@ -1016,7 +936,7 @@ ngx_http_vstream_viewers_drain(ngx_event_t *ev)
         }
 
         if (ngx_current_msec >= viewer->drain_at) {
-            c = viewer->request->connection;
+            c = viewer->connection;
             ngx_http_vstream_viewer_send(viewer);
             ngx_http_run_posted_requests(c);
         }
