@@ -106,6 +106,7 @@ $(B)/t/clients/%: t/clients/%.c
 
 # Programs of `make bench`; some are rooms of our own, alone.
 BENCH := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/bench/*.c)))
+BENCH := $(BENCH:$(B)/t/bench/preload_%=$(B)/t/bench/preload_%.so)
 
 $(B)/t/bench/kafka_frames $(B)/t/bench/publish_frames: $(B)/t/bench/%: \
         t/bench/%.c t/bench/load.h $(CORE_OBJ) \
@@ -117,6 +118,10 @@ $(B)/t/bench/kafka_frames $(B)/t/bench/publish_frames: $(B)/t/bench/%: \
 $(B)/t/bench/%: t/bench/%.c t/bench/load.h
 	@mkdir -p $(@D)
 	$(CAMERA_CC) $(PKGFLAGS) $(LIBS)
+
+$(B)/t/bench/preload_%.so: t/bench/preload_%.c
+	@mkdir -p $(@D)
+	$(CAMERA_CC) -shared -fPIC -fno-builtin
 
 $(B)/t/bench/mjpeg_%: t/bench/mjpeg_%.c t/bench/ages.h
 	@mkdir -p $(@D)
