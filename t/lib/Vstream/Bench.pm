@@ -22,6 +22,9 @@ our @EXPORT_OK = qw(median table);
 # Most that may be taken from us, in cores: by the host, and by others here.
 use constant { STEAL_MAX => 0.05, FOREIGN_MAX => 0.10 };
 
+# Runs that it may take to find the most of something.
+use constant MOST_RUNS => 12;
+
 my $ticks = sysconf(_SC_CLK_TCK);
 
 
@@ -84,12 +87,15 @@ sub in_turn ($self, $times, %code) {
 
 # The largest number for which the code returns { good => true }, to a share
 # of it (0.02): it is bisected, beginning where it is expected.  Returns the
-# result of the last good run, with { most }.
+# result of the last good run, with { most }; it was not quiet where that takes
+# too many runs.
 sub most ($self, $expected, $share, $code) {
     my ($n, $good, $bad, $stride) = ($expected, 0, undef, 4 * $share);
     my (%result, %quiet);
 
     while (!defined $bad || $bad - $good > 1 + $share * $good) {
+        last if $n < 1 || keys %quiet == MOST_RUNS;
+
         my $run = $self->quietly(sub { $code->($n) });
 
         $quiet{$n} = $run->{quiet};
@@ -102,11 +108,11 @@ sub most ($self, $expected, $share, $code) {
         $n = floor(!defined $bad ? $good * (1 + $stride) + 1
             : !$good ? $bad / (1 + $stride) : ($good + $bad) / 2);
         $stride *= 2 if !$good || !defined $bad;
-        last if $n < 1;
     }
 
     return { %result, most => $good,
-        quiet => ($quiet{$good} // 1) && $quiet{$bad} ? 1 : 0 };
+        quiet => $good && defined $bad && $quiet{$good} && $quiet{$bad}
+            && keys %quiet < MOST_RUNS ? 1 : 0 };
 }
 
 # Judges the ratio of a figure between two runs of each pair.  Options:
