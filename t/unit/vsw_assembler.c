@@ -19,6 +19,7 @@
 
 /* Slices of which the header says whether they begin a picture. */
 #define FIRST_IDR   "\0\0\0\1\x65\x88"
+#define LATER_IDR   "\0\0\0\1\x65\x48"
 #define FIRST_SLICE "\0\0\0\1\x41\x9a"
 #define LATER_SLICE "\0\0\0\1\x41\x7a"
 #define SHORT_SPS   "\0\0\1\x67sps"
@@ -132,6 +133,37 @@ test_parameter_sets(void **state)
     assert_none(a);
     add(a, IDR, 3000, true);
     assert_unit(a, SPS IDR, true);
+    vsw_assembler_destroy(a);
+}
+
+
+/* As GStreamer sends them: before each slice of a keyframe. */
+static void
+test_repeated_parameter_sets(void **state)
+{
+    vsw_assembler_t *a = vsw_assembler_create(AV_CODEC_ID_H264, 1000);
+
+    (void) state;
+
+    add(a, SPS, 0, false);
+    add(a, FIRST_IDR, 0, false);
+    add(a, SPS, 0, false);
+    assert_none(a);
+    add(a, LATER_IDR, 0, false);
+    add(a, SHORT_SPS LATER_IDR, 0, true); /* all in one packet */
+    assert_unit(a, SPS FIRST_IDR SPS LATER_IDR SHORT_SPS LATER_IDR, true);
+
+    /* times that stand still: a first slice, and sets after another picture */
+    add(a, SPS, 3000, false);
+    add(a, FIRST_IDR, 3000, false);
+    add(a, SHORT_SPS FIRST_IDR, 3000, false);
+    assert_unit(a, SPS FIRST_IDR, true);
+    add(a, FIRST_SLICE, 3000, false);
+    assert_unit(a, SHORT_SPS FIRST_IDR, true);
+    add(a, SPS, 3000, false);
+    assert_unit(a, FIRST_SLICE, false);
+    add(a, FIRST_IDR, 3000, true);
+    assert_unit(a, SPS FIRST_IDR, true);
     vsw_assembler_destroy(a);
 }
 
@@ -480,6 +512,7 @@ main(void)
         cmocka_unit_test(test_markers),
         cmocka_unit_test(test_time_stamps),
         cmocka_unit_test(test_parameter_sets),
+        cmocka_unit_test(test_repeated_parameter_sets),
         cmocka_unit_test(test_wrong_markers),
         cmocka_unit_test(test_two_at_once),
         cmocka_unit_test(test_recovery_points),

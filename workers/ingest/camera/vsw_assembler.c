@@ -222,6 +222,54 @@ vsw_piece_begins_picture(const vsw_assembler_t *a, const AVPacket *piece)
 }
 
 
+/*
+ * GStreamer sends parameter sets before each slice of a keyframe.  Is this
+ * such a piece: sets, and not the first slice of a picture behind them?
+ */
+static bool
+vsw_piece_repeats_sets(const vsw_assembler_t *a, const AVPacket *piece)
+{
+    unsigned       type;
+    const uint8_t *end = piece->data + piece->size;
+    const uint8_t *p = vsw_nal_next(piece->data, end);
+
+    if (p == NULL || !vsw_nal_is_set(a, vsw_nal_type(a, p))) {
+        return false;
+    }
+
+    while (p != NULL && vsw_nal_is_set(a, vsw_nal_type(a, p))) {
+        p = vsw_nal_next(p, end);
+    }
+
+    if (p == NULL) {
+        return true;
+    }
+
+    type = vsw_nal_type(a, p);
+
+    if (a->codec == AV_CODEC_ID_H264) {
+        return type >= VSW_H264_SLICE && type <= VSW_H264_IDR && end - p > 1
+               && (p[1] & 0x80) == 0;
+    }
+
+    return type < VSW_H265_VPS && end - p > 2 && (p[2] & 0x80) == 0;
+}
+
+
+/* Is the unit at hand over before this piece? */
+static bool
+vsw_piece_ends_unit(const vsw_assembler_t *a, const AVPacket *piece,
+                    bool begins)
+{
+    if (!a->now.has_slice) {
+        return false;
+    }
+
+    return piece->pts != a->now.packet->pts
+           || (begins && !(a->now.is_key && vsw_piece_repeats_sets(a, piece)));
+}
+
+
 /* Keeps the parameter sets of the unit that is being finished. */
 static void
 vsw_sets_keep(vsw_assembler_t *a)
@@ -356,7 +404,7 @@ vsw_assembler_add(vsw_assembler_t *assembler, AVPacket *piece, bool is_marked)
         return 0;
     }
 
-    if (a->now.has_slice && (pts != a->now.packet->pts || begins)) {
+    if (vsw_piece_ends_unit(a, piece, begins)) {
         rc = vsw_gathered_finish(a);
     }
 
