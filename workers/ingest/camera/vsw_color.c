@@ -28,8 +28,17 @@
 /* Samples that are worked on at once: rows of any width, a fixed stack. */
 #define VSW_COLOR_RUN 512
 
-/* These loops are the cost of every frame: let them be vectorized. */
+/*
+ * These loops are the cost of every frame: let them be vectorized, and as wide
+ * as the processor at hand can.
+ */
+#if defined(__x86_64__) && !defined(__clang__)
+#define VSW_COLOR_LOOP                                                         \
+    __attribute__((optimize("O3"),                                             \
+                   target_clones("arch=x86-64-v4", "avx2", "default")))
+#else
 #define VSW_COLOR_LOOP __attribute__((optimize("O3")))
+#endif
 
 const vsw_color_weights_t vsw_color_bt601 = { 0.299, 0.114 };
 const vsw_color_weights_t vsw_color_bt709 = { 0.2126, 0.0722 };
