@@ -53,9 +53,38 @@ commands_have_the_form_of_resp(void **state)
 }
 
 
+static int
+add_and_write(vsw_redis_output_t *output, int fd, const vstream_slice_t *argv)
+{
+    int rc = vsw_redis_output_add(output, argv, 2, NULL);
+
+    return rc == VSTREAM_OK ? vsw_redis_output_write(output, fd) : rc;
+}
+
+
+static int
+send_whole(vsw_redis_output_t *output, int fd, const vstream_slice_t *argv)
+{
+    return vsw_redis_output_send(output, fd, argv, 2, NULL);
+}
+
+
+/* Its last argument in two pieces. */
+static int
+send_with_tail(vsw_redis_output_t *output, int fd, const vstream_slice_t *argv)
+{
+    size_t          half = argv[1].length / 2;
+    vstream_slice_t tail = { argv[1].data + half, argv[1].length - half };
+    vstream_slice_t head[2] = { argv[0], { argv[1].data, half } };
+
+    return vsw_redis_output_send(output, fd, head, 2, &tail);
+}
+
+
 /* A socket with a small buffer, read a little at a time. */
 static void
-nothing_is_torn(void **state)
+assert_nothing_is_torn(int (*give)(vsw_redis_output_t *output, int fd,
+                                   const vstream_slice_t *argv))
 {
     vsw_redis_output_t output = { .first = NULL };
     vstream_slice_t    argv[2] = { VSTREAM_SLICE("SET") };
@@ -65,7 +94,6 @@ nothing_is_torn(void **state)
     ssize_t            n;
     int                fds[2];
 
-    (void) state;
     value = malloc(300000);
     sent = malloc(4000000);
     got = malloc(4000000);
@@ -80,15 +108,15 @@ nothing_is_torn(void **state)
         memset(value, 'a' + (int) (i % 26), length);
         argv[1] = (vstream_slice_t) { value, length };
 
-        assert_int_equal(vsw_redis_output_add(&output, argv, 2, NULL),
-                         VSTREAM_OK);
+        assert_int_equal(give(&output, fds[0], argv), VSTREAM_OK);
         sent_length += (size_t) snprintf(sent + sent_length, 64,
                                          "*2\r\n$3\r\nSET\r\n$%zu\r\n", length);
         memcpy(sent + sent_length, value, length);
         memcpy(sent + sent_length + length, "\r\n", 2);
         sent_length += length + 2;
 
-        assert_int_equal(vsw_redis_output_write(&output, fds[0]), 0);
+        /* what was given is no longer needed */
+        memset(value, '#', length);
         n = read(fds[1], got + got_length, 1 + seed % 5000);
         got_length += n > 0 ? (size_t) n : 0;
     }
@@ -107,6 +135,50 @@ nothing_is_torn(void **state)
     close(fds[1]);
     free(value);
     free(sent);
+    free(got);
+}
+
+
+static void
+nothing_is_torn(void **state)
+{
+    (void) state;
+    assert_nothing_is_torn(add_and_write);
+    assert_nothing_is_torn(send_whole);
+    assert_nothing_is_torn(send_with_tail);
+}
+
+
+/* One that waits behind nothing, to one who reads. */
+static void
+pictures_are_not_kept(void **state)
+{
+    vsw_redis_output_t output = { .first = NULL };
+    size_t             length = 50000;
+    char              *value = calloc(1, length), *got = malloc(length + 64);
+    vstream_slice_t    argv[2] = { VSTREAM_SLICE("SET"), { value, length } };
+    int                fds[2];
+
+    (void) state;
+    assert_true(value != NULL && got != NULL);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds),
+                     0);
+
+    assert_int_equal(send_whole(&output, fds[0], argv), VSTREAM_OK);
+    assert_int_equal(output.unsent, 0);
+    assert_null(output.first);
+    assert_int_equal(read(fds[1], got, length + 64), 4 + 9 + 8 + length + 2);
+    assert_memory_equal(got, "*2\r\n$3\r\nSET\r\n$50000\r\n", 21);
+
+    /* whoever is gone is noticed when it is written again */
+    close(fds[1]);
+    assert_int_equal(send_whole(&output, fds[0], argv), VSTREAM_OK);
+    assert_int_equal(output.unsent, 4 + 9 + 8 + length + 2);
+    assert_int_not_equal(vsw_redis_output_write(&output, fds[0]), 0);
+
+    vsw_redis_output_clear(&output);
+    close(fds[0]);
+    free(value);
     free(got);
 }
 
@@ -180,6 +252,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_have_the_form_of_resp),
         cmocka_unit_test(nothing_is_torn),
+        cmocka_unit_test(pictures_are_not_kept),
         cmocka_unit_test(bytes_are_taken_one_by_one),
         cmocka_unit_test(unsent_bytes_are_bounded),
     };

@@ -79,10 +79,12 @@ test_message_whole(void **state)
     assert_int_equal(m.type, VSW_LINK_WATCHED);
     assert_int_equal(m.length, sizeof(watched));
     assert_memory_equal(m.payload, &watched, sizeof(watched));
+    assert_true(vsw_link_may_have_more(ends.link));
 
     assert_int_equal(vsw_link_read(ends.link, &m), VSTREAM_OK);
     assert_int_equal(m.type, VSW_LINK_LOG);
     assert_memory_equal(m.payload, "{}", 2);
+    assert_false(vsw_link_may_have_more(ends.link));
 
     assert_int_equal(vsw_link_read(ends.link, &m), VSTREAM_AGAIN);
     ends_close(ends);

@@ -876,6 +876,10 @@ vsw_redis_read_some(vsw_redis_t *redis)
         if (redis->unfinished > VSW_REDIS_INPUT_MAX) {
             return "redis_protocol_error: an endless reply";
         }
+
+        if (redis->tls == NULL && (size_t) n < sizeof(buffer)) {
+            return NULL; /* that was all */
+        }
     }
 
     return NULL;
@@ -993,7 +997,14 @@ vsw_redis_send(vsw_redis_t *redis, vsw_redis_reply_fn *reply, void *data,
         return VSTREAM_ERROR;
     }
 
-    rc = vsw_redis_output_add(&redis->output, argv, argc, tail);
+    /*
+     * At once: were this process stopped between here and the next turn of
+     * its loop, a frame would go out long after its deadline.
+     */
+    rc =
+        idle && redis->tls == NULL
+            ? vsw_redis_output_send(&redis->output, redis->fd, argv, argc, tail)
+            : vsw_redis_output_add(&redis->output, argv, argc, tail);
     if (rc != VSTREAM_OK) {
         free(pending);
         return rc;
@@ -1006,11 +1017,7 @@ vsw_redis_send(vsw_redis_t *redis, vsw_redis_reply_fn *reply, void *data,
     *redis->pending_end = pending;
     redis->pending_end = &pending->next;
 
-    /*
-     * At once: were this process stopped between here and the next turn of
-     * its loop, a frame would go out long after its deadline.
-     */
-    if (!idle) {
+    if (!idle || redis->tls == NULL) {
         vsw_redis_watch(redis);
     } else if (vsw_redis_write(redis) != NULL) {
         ev_io_start(redis->loop, &redis->writable); /* fails there again */

@@ -15,6 +15,9 @@
 #define VSW_REDIS_IOV    16
 #define VSW_REDIS_NUMBER 24 /* a RESP header: type, number, CRLF */
 
+/* To copy less than this costs less than to send it by itself. */
+#define VSW_REDIS_LARGE 16384
+
 
 struct vsw_redis_chunk_s {
     vsw_redis_chunk_t *next;
@@ -25,10 +28,20 @@ struct vsw_redis_chunk_s {
 };
 
 
+static void   vsw_redis_output_pass(vsw_redis_output_t *output, int fd,
+                                    vstream_slice_t last);
 static size_t vsw_redis_measure(const vstream_slice_t *argv, size_t argc,
                                 const vstream_slice_t *tail);
 static vsw_redis_chunk_t *vsw_redis_chunk(vsw_redis_output_t *output,
                                           size_t              need);
+static vstream_slice_t    vsw_redis_last_piece(const vstream_slice_t *argv,
+                                               size_t                 argc,
+                                               const vstream_slice_t *tail);
+static void               vsw_redis_append_command(vsw_redis_chunk_t     *chunk,
+                                                   const vstream_slice_t *argv, size_t argc,
+                                                   const vstream_slice_t *tail);
+static void               vsw_redis_append_end(vsw_redis_chunk_t *chunk,
+                                               vstream_slice_t    last);
 static void vsw_redis_append(vsw_redis_chunk_t *chunk, vstream_slice_t bytes);
 static void vsw_redis_append_header(vsw_redis_chunk_t *chunk, char type,
                                     size_t number);
@@ -38,7 +51,7 @@ int
 vsw_redis_output_add(vsw_redis_output_t *output, const vstream_slice_t *argv,
                      size_t argc, const vstream_slice_t *tail)
 {
-    size_t             i, before, rest, need;
+    size_t             before, need;
     vsw_redis_chunk_t *chunk;
 
     need = vsw_redis_measure(argv, argc, tail);
@@ -53,22 +66,71 @@ vsw_redis_output_add(vsw_redis_output_t *output, const vstream_slice_t *argv,
     }
 
     before = chunk->used;
-    vsw_redis_append_header(chunk, '*', argc);
-
-    for (i = 0; i < argc; i++) {
-        rest = tail != NULL && i + 1 == argc ? tail->length : 0;
-
-        vsw_redis_append_header(chunk, '$', argv[i].length + rest);
-        vsw_redis_append(chunk, argv[i]);
-        if (rest > 0) {
-            vsw_redis_append(chunk, *tail);
-        }
-        vsw_redis_append(chunk, VSTREAM_SLICE("\r\n"));
-    }
-
+    vsw_redis_append_command(chunk, argv, argc, tail);
+    vsw_redis_append_end(chunk, vsw_redis_last_piece(argv, argc, tail));
     output->unsent += chunk->used - before;
 
     return VSTREAM_OK;
+}
+
+
+int
+vsw_redis_output_send(vsw_redis_output_t *output, int fd,
+                      const vstream_slice_t *argv, size_t argc,
+                      const vstream_slice_t *tail)
+{
+    int                rc;
+    size_t             need = vsw_redis_measure(argv, argc, tail);
+    vstream_slice_t    last = vsw_redis_last_piece(argv, argc, tail);
+    vsw_redis_chunk_t *chunk;
+
+    if (output->first != NULL || last.length < VSW_REDIS_LARGE
+        || need > VSW_REDIS_OUTPUT_MAX)
+    {
+        rc = vsw_redis_output_add(output, argv, argc, tail);
+        if (rc == VSTREAM_OK) {
+            (void) vsw_redis_output_write(output, fd);
+        }
+        return rc;
+    }
+
+    /* with room for all, lest there be none for what is not taken */
+    chunk = vsw_redis_chunk(output, need);
+    if (chunk == NULL) {
+        return VSTREAM_ERROR;
+    }
+
+    vsw_redis_append_command(chunk, argv, argc, tail);
+    vsw_redis_output_pass(output, fd, last);
+
+    return VSTREAM_OK;
+}
+
+
+/*
+ * Sends the only chunk, which lacks its command's last piece, and that piece;
+ * keeps what is not taken.
+ */
+static void
+vsw_redis_output_pass(vsw_redis_output_t *output, int fd, vstream_slice_t last)
+{
+    vsw_redis_chunk_t *chunk = output->first;
+    struct iovec       iov[] = { { chunk->data, chunk->used },
+                                 { (void *) last.data, last.length },
+                                 { (void *) "\r\n", 2 } };
+    struct msghdr      message = { .msg_iov = iov, .msg_iovlen = 3 };
+    ssize_t            n = sendmsg(fd, &message, MSG_NOSIGNAL);
+    size_t             sent = n > 0 ? (size_t) n : 0;
+
+    output->unsent = chunk->used + last.length + 2;
+
+    if (sent < output->unsent) {
+        vsw_redis_append_end(chunk, last);
+    } else {
+        chunk->used = sent;
+    }
+
+    vsw_redis_output_written(output, sent);
 }
 
 
@@ -156,6 +218,46 @@ vsw_redis_output_clear(vsw_redis_output_t *output)
 
     output->last = NULL;
     output->unsent = 0;
+}
+
+
+static vstream_slice_t
+vsw_redis_last_piece(const vstream_slice_t *argv, size_t argc,
+                     const vstream_slice_t *tail)
+{
+    return tail != NULL ? *tail : argv[argc - 1];
+}
+
+
+/* All but the last piece, and the end of its argument. */
+static void
+vsw_redis_append_command(vsw_redis_chunk_t *chunk, const vstream_slice_t *argv,
+                         size_t argc, const vstream_slice_t *tail)
+{
+    size_t i;
+
+    vsw_redis_append_header(chunk, '*', argc);
+
+    for (i = 0; i + 1 < argc; i++) {
+        vsw_redis_append_header(chunk, '$', argv[i].length);
+        vsw_redis_append_end(chunk, argv[i]);
+    }
+
+    if (tail == NULL) {
+        vsw_redis_append_header(chunk, '$', argv[i].length);
+        return;
+    }
+
+    vsw_redis_append_header(chunk, '$', argv[i].length + tail->length);
+    vsw_redis_append(chunk, argv[i]);
+}
+
+
+static void
+vsw_redis_append_end(vsw_redis_chunk_t *chunk, vstream_slice_t last)
+{
+    vsw_redis_append(chunk, last);
+    vsw_redis_append(chunk, VSTREAM_SLICE("\r\n"));
 }
 
 

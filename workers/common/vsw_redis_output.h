@@ -36,6 +36,15 @@ int vsw_redis_output_add(vsw_redis_output_t    *output,
 int vsw_redis_output_write(vsw_redis_output_t *output, int fd);
 
 /*
+ * Both at once.  A picture that waits behind nothing goes out from where it
+ * lies; only what the socket does not take of it is copied.  What fails fails
+ * again in vsw_redis_output_write().
+ */
+int vsw_redis_output_send(vsw_redis_output_t *output, int fd,
+                          const vstream_slice_t *argv, size_t argc,
+                          const vstream_slice_t *tail);
+
+/*
  * For those who write by other means: the oldest bytes, which stay where they
  * are until vsw_redis_output_written() says that `n` of them have gone out.
  * Empty: there are none.

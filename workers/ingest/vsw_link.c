@@ -40,6 +40,7 @@ typedef struct {
 struct vsw_link_s {
     int               fd;
     bool              failed;     /* sticky */
+    bool              is_drained; /* less than asked for was received */
     size_t            handed_out; /* bytes of in that the caller still reads */
     size_t            large_rest; /* bytes of out of a FRAME or VALUE */
     vsw_link_buffer_t in;
@@ -266,6 +267,7 @@ vsw_link_receive(vsw_link_t *link, size_t need)
     } while (n == -1 && errno == EINTR);
 
     if (n > 0) {
+        link->is_drained = (size_t) n < b->capacity - b->end;
         b->end += (size_t) n;
         return VSTREAM_OK;
     }
@@ -310,6 +312,14 @@ vsw_link_read(vsw_link_t *link, vsw_link_message_t *message)
             return vsw_link_fail(link);
         }
     }
+}
+
+
+bool
+vsw_link_may_have_more(const vsw_link_t *link)
+{
+    return !link->is_drained
+           || link->in.end - link->in.start > link->handed_out;
 }
 
 

@@ -154,6 +154,12 @@ int         vsw_link_fd(const vsw_link_t *link);
 int vsw_link_read(vsw_link_t *link, vsw_link_message_t *message);
 
 /*
+ * After a message: may there be more?  If not, poll for reading; to ask
+ * vsw_link_read() nevertheless costs a call of the kernel.
+ */
+bool vsw_link_may_have_more(const vsw_link_t *link);
+
+/*
  * Sends one message of two pieces (tail may be NULL).  Small messages (all
  * but FRAME and VALUE) are queued, 64 KiB at most, when the socket is full.  A
  * FRAME or VALUE is never queued behind another message: while anything is

@@ -239,7 +239,9 @@ vsw_process_on_readable(struct ev_loop *loop, ev_io *io, int events)
     (void) events;
 
     for (turns = 0; turns < VSW_PROCESS_TURNS; turns++) {
-        if (process->link == NULL || !vsw_process_read(process)) {
+        if (process->link == NULL || !vsw_process_read(process)
+            || !vsw_link_may_have_more(process->link))
+        {
             return;
         }
     }

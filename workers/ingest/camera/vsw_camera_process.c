@@ -31,6 +31,9 @@
 
 #define VSW_COUNTS_US 250000
 
+/* Steps between two polls: the second one mostly finds nothing left. */
+#define VSW_STEPS 2
+
 /* How long the last words may take. */
 #define VSW_FAREWELL_MS 500
 #define VSW_TEARDOWN_US 200000
@@ -331,10 +334,13 @@ vsw_camera_streams_work(vsw_camera_t *c, int64_t *due_us)
 static int
 vsw_camera_turn(vsw_camera_t *c, int64_t *due_us)
 {
-    int     rc;
+    int     i, rc = VSTREAM_OK;
     int64_t now_us = av_gettime_relative();
 
-    rc = vsw_camera_streams_work(c, due_us);
+    for (i = 0; i < VSW_STEPS && rc == VSTREAM_OK; i++) {
+        rc = vsw_camera_streams_work(c, due_us);
+    }
+
     if (rc == VSTREAM_ERROR) {
         return VSTREAM_ERROR;
     }
@@ -356,12 +362,13 @@ vsw_camera_turn(vsw_camera_t *c, int64_t *due_us)
 }
 
 
-static void
+/* Returns whether the link is to be gone on with. */
+static bool
 vsw_camera_wait(vsw_camera_t *c, int64_t due_us)
 {
     int           wait_ms = -1;
     int64_t       left_us = due_us - av_gettime_relative();
-    struct pollfd pfds[3];
+    struct pollfd pfds[3] = { 0 };
 
     pfds[0].fd = vsw_link_fd(c->link);
     pfds[0].events = vsw_link_is_pending(c->link) ? POLLIN | POLLOUT : POLLIN;
@@ -374,7 +381,19 @@ vsw_camera_wait(vsw_camera_t *c, int64_t due_us)
         wait_ms = left_us > 0 ? (int) ((left_us + 999) / 1000) : 0;
     }
 
-    (void) poll(pfds, 3, wait_ms);
+    if (poll(pfds, 3, wait_ms) <= 0) {
+        return false;
+    }
+
+    if (pfds[1].revents != 0) {
+        vsw_stream_fd_clear(c->stream);
+    }
+
+    if (pfds[2].revents != 0) {
+        vsw_substream_fd_clear(c->substream);
+    }
+
+    return pfds[0].revents != 0;
 }
 
 
@@ -409,10 +428,9 @@ vsw_camera_process_run(const char *id)
     }
 
     for (;;) {
-        vsw_camera_wait(&c, due_us);
-
-        if (vsw_link_flush(c.link) == VSTREAM_ERROR
-            || vsw_camera_messages_read(&c) != VSTREAM_OK)
+        if (vsw_camera_wait(&c, due_us)
+            && (vsw_link_flush(c.link) == VSTREAM_ERROR
+                || vsw_camera_messages_read(&c) != VSTREAM_OK))
         {
             vsw_camera_end(&c);
         }

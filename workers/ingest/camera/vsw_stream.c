@@ -105,6 +105,13 @@ vsw_stream_fd(const vsw_stream_t *stream)
 
 
 void
+vsw_stream_fd_clear(vsw_stream_t *stream)
+{
+    vsw_reader_fd_clear(stream->reader);
+}
+
+
+void
 vsw_stream_duty_set(vsw_stream_t *stream, const vsw_duty_t *duty)
 {
     stream->duty = *duty;
@@ -175,8 +182,6 @@ int
 vsw_stream_work(vsw_stream_t *stream, int64_t *due_us, vsw_failure_t *failure)
 {
     int rc;
-
-    vsw_reader_fd_clear(stream->reader);
 
     if (vsw_stream_report_read(stream, failure) != VSTREAM_OK) {
         return VSTREAM_ERROR;
@@ -249,7 +254,6 @@ vsw_stream_abort(vsw_stream_t *stream)
 bool
 vsw_stream_has_ended(vsw_stream_t *stream)
 {
-    vsw_reader_fd_clear(stream->reader);
     vsw_reader_report(stream->reader, &stream->report);
 
     return stream->report.state == VSW_READER_FAILED;

@@ -29,8 +29,12 @@ vsw_stream_t *vsw_stream_create(const vsw_camera_config_t *config,
                                 vstream_rendition_t rendition, vsw_link_t *link,
                                 vsw_failure_t *failure);
 
-/* Readable when vsw_stream_work() has something to do. */
-int vsw_stream_fd(const vsw_stream_t *stream);
+/*
+ * Readable when vsw_stream_work() has something to do, until it is cleared,
+ * which comes before that.
+ */
+int  vsw_stream_fd(const vsw_stream_t *stream);
+void vsw_stream_fd_clear(vsw_stream_t *stream);
 
 void vsw_stream_duty_set(vsw_stream_t *stream, const vsw_duty_t *duty);
 

@@ -107,6 +107,13 @@ vsw_substream_fd(const vsw_substream_t *substream)
 
 
 void
+vsw_substream_fd_clear(vsw_substream_t *substream)
+{
+    vsw_stream_fd_clear(substream->stream);
+}
+
+
+void
 vsw_substream_watched_set(vsw_substream_t *substream, uint32_t watched)
 {
     vsw_duty_t duty = { .watched = watched, .stills = true };

@@ -21,6 +21,7 @@ vsw_substream_t *vsw_substream_create(const vsw_camera_config_t *config,
                                       vsw_link_t                *link);
 
 int  vsw_substream_fd(const vsw_substream_t *substream);
+void vsw_substream_fd_clear(vsw_substream_t *substream);
 void vsw_substream_watched_set(vsw_substream_t *substream, uint32_t watched);
 
 /* As vsw_stream_work(); VSTREAM_ERROR: the link is gone. */
