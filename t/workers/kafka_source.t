@@ -273,7 +273,8 @@ subtest 'garbage' => sub {
     camera_is($redis, 'garbage', 'no video, and what to do',
         state => 'connecting', reason => 'no_video',
         detail => qr/none holds a picture: JPEG/, restarts => 0);
-    is dropped($one, 'garbage', 'value_broken'), 3, 'it is counted';
+    ok wait_for(sub { dropped($one, 'garbage', 'value_broken') == 3 },
+        patience()), 'it is counted';
 
     my @lines = $one->log_lines(qr/more like it are only counted/);
     is scalar(@lines), 1, 'one sample is in the log';

@@ -97,7 +97,7 @@ sub mode ($bench, $name, $mode) {
     describe($bench, "$name:", $mode, $first, $best) if $best;
     $bench->note("$name: cameras per core", gate => $mode->{gate},
         aim => $mode->{aim}, more => 1, value => $best ? $best->{processes} : 0,
-        quiet => $best && $best->{quiet});
+        quiet => ($best // $first // {})->{quiet} // 0);
     $stack->stop;
 }
 
