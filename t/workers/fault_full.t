@@ -4,7 +4,7 @@
 # and counted, pictures are pushed, leases are renewed and kept; a replica that
 # dies meanwhile loses its cameras to another, under a higher epoch; all goes
 # on by itself once there is room.  VSTREAM_SOAK=1 does so for ten minutes, or
-# $VSTREAM_FULL_SECONDS.
+# $VSTREAM_FULL_SECONDS; SEED repeats a run.
 
 use v5.36;
 
@@ -21,7 +21,7 @@ my $seconds = $ENV{VSTREAM_FULL_SECONDS} // ($soak ? 600 : 0);
 my @ids = map { "camera-$_" } 1 .. ($soak ? 8 : 3);
 my $redis = start_redis(arguments => [ '--maxmemory-policy', 'noeviction' ]);
 my @replicas = map { start_ingest($redis, name => $_) } qw(one two);
-my %result = (row => 'R4', cycles => 0, lease_flaps => 0, takeovers => 0,
+my %result = (row => 'R4', seed => fault_seed(), cycles => 0, lease_flaps => 0, takeovers => 0,
     frames_while_full => 0, dropped => 0);
 my (@takeover_ms, @recovery_ms);
 

@@ -4,7 +4,7 @@
 # other host takes its cameras under higher epochs, a viewer waits 4 s at most,
 # and nothing of it is left where it died, nor when it comes back.
 #
-# VSTREAM_SOAK=1: many times.
+# VSTREAM_SOAK=1: many times; SEED repeats a run.
 
 use v5.36;
 
@@ -20,6 +20,7 @@ use Vstream::Relay;
 use Vstream::Test;
 
 my $soak = $ENV{VSTREAM_SOAK};
+my $seed = fault_seed();
 my $aim_ms = 4000 * ($ENV{SANITIZE} ? 3 : 1);
 my $redis = start_redis();
 my $nginx = start_nginx($redis, workers => 1);
@@ -62,7 +63,7 @@ sub result ($row, $orphans, @gaps) {
 
     is $orphans, 0, 'no orphans';
     cmp_ok $figures{p99_ms}, '<=', $aim_ms, 'gaps are short';
-    fault_row(row => $row, ok => $ok, orphans => $orphans,
+    fault_row(row => $row, ok => $ok, seed => $seed, orphans => $orphans,
         aim_p99_ms => $aim_ms, %figures);
 }
 

@@ -65,7 +65,7 @@ sub url ($id) {
     return $http{$id} ? $http{$id}->url('/video.mjpg') : $rtsp->url("/$id");
 }
 
-# Watches for so long; returns how many pictures came, and why none did.
+# Watches for so long, and until there is an outcome; returns how many pictures came, and why none did.
 sub watched ($id, $seconds, %options) {
     declare($redis, $id, url($id), %options);
 
@@ -73,7 +73,9 @@ sub watched ($id, $seconds, %options) {
     my $until = time() + $seconds;
     my ($most, $frames, %reasons) = (0, 0);
 
-    while (time() < $until) {
+    while (time() < $until || !$frames && !%reasons && !$slow{$id}
+        && time() < $until + patience())
+    {
         my $rss = rss($id);
         my $status = camera_status($redis, $id);
 

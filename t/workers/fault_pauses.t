@@ -18,7 +18,7 @@ use Vstream::Ingest;
 use Vstream::Test;
 
 my $soak = $ENV{VSTREAM_SOAK};
-my $seed = $ENV{SEED} // (time() ^ $$) & 0xffffffff;
+my $seed = fault_seed();
 my $wanted = $ENV{VSTREAM_PAUSES} // ($soak ? 1000 : 4);
 my @ids = map { "c$_" } 1 .. ($soak ? 24 : 8);
 my $redis = start_redis();
@@ -29,7 +29,6 @@ my %result = (row => 'W3', seed => $seed, pauses => 0, stops => 0,
     twice => 0);
 my (%newest, %served);
 
-srand $seed;
 declare($redis, $_, 'test:', width => 160, fps => 5) for @ids;
 camera_is($redis, $_, "$_ streams", state => 'streaming') for @ids;
 

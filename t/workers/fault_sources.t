@@ -20,11 +20,9 @@ use Vstream::Faults;
 use Vstream::Ingest;
 use Vstream::Test;
 
-my $seed = $ENV{SEED} // time() ^ $$;
+my $seed = fault_seed();
 my $rounds = $ENV{VSTREAM_SOAK} ? 12 : 1;
 my $spellings = 24;
-
-srand $seed;
 
 # Nobody may come here.
 my $port = Vstream::Process::free_port();

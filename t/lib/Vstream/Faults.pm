@@ -15,7 +15,7 @@ use JSON::PP;
 use POSIX qw(strftime);
 use Test::Builder;
 
-our @EXPORT = qw(fault_row fault_test);
+our @EXPORT = qw(fault_row fault_seed fault_test);
 our @EXPORT_OK = qw(fault_folder fault_rows);
 
 my $json = JSON::PP->new->canonical;
@@ -50,6 +50,16 @@ sub fault_test ($row, $tests) {
 
     return fault_row(row => $row, %figures,
         ok => $failed == grep { !$_ } $test->summary);
+}
+
+# Seeds rand() by $SEED, so that a run can be repeated, or anew; returns it, for
+# the row to tell.
+sub fault_seed {
+    my $seed = $ENV{SEED} // (time() ^ $$) & 0xffffffff;
+
+    srand $seed;
+
+    return $seed;
 }
 
 sub _keep (%figures) {

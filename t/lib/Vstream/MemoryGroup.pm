@@ -9,7 +9,8 @@ use Vstream::Test ();
 
 # Names of the same things in both versions.
 my %names = (
-    1 => { limit => 'memory.limit_in_bytes', swap => 'memory.memsw.limit_in_bytes',
+    1 => { limit => 'memory.limit_in_bytes',
+        swap => 'memory.memsw.limit_in_bytes',
         peak => 'memory.max_usage_in_bytes', events => 'memory.oom_control' },
     2 => { limit => 'memory.max', swap => 'memory.swap.max',
         peak => 'memory.peak', events => 'memory.events' },
@@ -38,8 +39,8 @@ sub start ($class, $bytes) {
 
 # What to put in front of a command that is to run in it.
 sub around ($self) {
-    return [ 'sh', '-c', "echo \$\$ > $self->{path}/cgroup.procs && exec \"\$@\"",
-        'sh' ];
+    return [ 'sh', '-c',
+        "echo \$\$ > $self->{path}/cgroup.procs && exec \"\$@\"", 'sh' ];
 }
 
 # How often the kernel has killed something here for want of memory.

@@ -74,7 +74,9 @@ sub lose ($self, $port) {
     $self->run('nft', "add rule inet vstream input tcp sport $port drop");
 }
 
-sub lose_nothing ($self) { return $self->run('nft', 'flush table inet vstream') }
+sub lose_nothing ($self) {
+    return $self->run('nft', 'flush table inet vstream');
+}
 
 sub stop ($self) {
     delete $there{ $self->{name} };
