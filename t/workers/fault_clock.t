@@ -123,7 +123,7 @@ for my $step (@jumps) {
         my $jumps = $ingest->metric('vstream_ingest_clock_jumps_total');
 
         set_clock('ingest', $offset += $step);
-        my %part = watch(1.2);
+        my %part = watch(0.8);
         my @lines = $ingest->log_lines(qr/^clock_jump$/);
 
         is @lines, $logged + 1, 'it is logged';
@@ -149,7 +149,7 @@ for my $step (@jumps) {
 for my $step ($soak ? (3600, -3600, 86400, -86400) x 3 : (3600, -86400)) {
     subtest "nginx: $step s" => sub {
         set_clock('nginx', $step);
-        my %part = watch(1.2);
+        my %part = watch(0.8);
 
         for my $id (@ids) {
             my $began = time();

@@ -166,7 +166,8 @@ subtest 'R1: it hangs' => sub {
         }, sub { $admin->reply } ],
     );
 
-    for my $way (map { sort keys %ways } 1 .. ($soak ? 8 : 1)) {
+    # Others try the other ways in short.
+    for my $way ($soak ? map { sort keys %ways } 1 .. 8 : 'sleep') {
         my ($hang, $goes_on) = @{ $ways{$way} };
         my %before = cameras();
 
@@ -211,7 +212,7 @@ subtest 'R2: it is killed and comes back empty' => sub {
 
     $stale = 0;
 
-    for my $n (1 .. ($soak ? 30 : 2)) {
+    for my $n (1 .. ($soak ? 30 : 1)) {
         my %before = cameras();
 
         look(time() + 0.2);
