@@ -23,7 +23,8 @@ sub lies {
         'a line without end' => '+' . $long x 20,
         'negative lengths' => "\$-5\r\n*-7\r\n",
         'a number too long' => ':' . '9' x 60 . "\r\n",
-        'noise' => join('', map { chr int rand 256 } 1 .. 5000),
+        # What begins like a reply might be one that is not over.
+        'noise' => "\0" . join('', map { chr int rand 256 } 1 .. 5000),
         'HTTP' => "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     );
 }
