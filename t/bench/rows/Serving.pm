@@ -52,6 +52,8 @@ sub memory ($bench) {
         } ],
     );
 
+    delete @kind{ grep { /over/ } keys %kind } if $bench->quick;
+
     for my $name (sort keys %kind) {
         my ($count, $open) = @{ $kind{$name} };
         my $gateway = Vstream::Gateway->start($bench, fps => 5, tls => 1,
@@ -119,7 +121,7 @@ sub tls ($bench) {
     my $gateway = Vstream::Gateway->start($bench, tls => 1,
         http => "$http2 sendfile on;", server => $files);
     my $count = 100;
-    my $seconds = $bench->seconds(1, 1.5);
+    my $seconds = $bench->seconds(0.8, 1.2);
 
     my $watched = sub (%options) {
         return sub {
@@ -193,6 +195,7 @@ sub static_files {
 # Walls over one connection, against the same cameras one by one.
 sub wall ($bench) {
     my $gateway = Vstream::Gateway->start($bench, cameras => 64, fps => 15);
+    my $seconds = 1;
     my %walls = (9 => 20, 16 => 12, 64 => 3);
     my %code;
 
@@ -205,7 +208,7 @@ sub wall ($bench) {
             $gateway->view(path => $wall, count => $parts,
                 connections => $walls{$size});
             sleep 0.3;
-            my $cost = $gateway->cost($bench->seconds(1, 1.5));
+            my $cost = $gateway->cost($seconds);
             $gateway->dismiss;
             return $cost;
         };
@@ -213,7 +216,7 @@ sub wall ($bench) {
             $gateway->view(count => $parts,
                 paths => [ map { "/live/$_/stream.mjpg" } @ids ]);
             sleep 0.3;
-            my $cost = $gateway->cost($bench->seconds(1, 1.5));
+            my $cost = $gateway->cost($seconds);
             $gateway->dismiss;
             return $cost;
         };
@@ -243,9 +246,11 @@ sub requests ($bench) {
         $file{$name}) } keys %file;
     $code{'static picture'} = wrk($bench, $gateway, '/static/frame.jpg');
     $code{'static JSON'} = wrk($bench, $gateway, '/static/status.json');
-    $code{'snapshot, 304'} = wrk($bench, $gateway, $file{snapshot}, '*');
+    $code{'snapshot, 304'} = wrk($bench, $gateway, $file{snapshot},
+        'If-None-Match: *');
     $code{'static 304'} = wrk($bench, $gateway, '/static/frame.jpg',
-        $nginx->get('/static/frame.jpg')->{headers}{etag});
+        'If-None-Match: '
+            . $nginx->get('/static/frame.jpg')->{headers}{etag});
 
     my @pairs = $bench->interleaved(%code);
 
@@ -263,17 +268,15 @@ sub requests ($bench) {
     }
 }
 
-# 32 connections that are kept, as fast as they can.
-sub wrk ($bench, $gateway, $of, $etag = undef) {
-    my @header = defined $etag ? ('-H', "If-None-Match: $etag") : ();
+# 32 connections, as fast as they can.
+sub wrk ($bench, $gateway, $of, @headers) {
     my $url = $gateway->nginx->url . $of;
-    my $seconds = $bench->seconds(1, 1);
 
     return sub {
         my $said;
         my $cost = $gateway->cost(sub {
-            my $command = pinned('load', 'wrk', '-t', 1, '-c', 32, '-d',
-                $seconds, @header, $url);
+            my $command = pinned('load', qw(wrk -t 1 -c 32 -d 1),
+                (map { ('-H', $_) } @headers), $url);
             open my $pipe, '-|', @$command or die "wrk: $!\n";
             $said = do { local $/; <$pipe> };
             close $pipe or die "wrk: $said\n";
@@ -309,8 +312,9 @@ sub workers ($bench) {
 }
 
 
-# A hundred viewers come and a hundred leave in each second: what a join costs
-# beside its pictures, and what fifty who stay notice.
+# A hundred viewers come and a hundred leave in each second: what fifty who stay
+# notice, and what a join costs beside its pictures, against a brief request
+# with a connection of its own.
 sub churn ($bench) {
     my $gateway = Vstream::Gateway->start($bench);
     my $seconds = $bench->seconds(2, 2);
@@ -332,7 +336,8 @@ sub churn ($bench) {
         $gateway->dismiss;
         return { %$both, joins => $both->{requests} - $stay };
     };
-    my @pairs = $bench->interleaved(steady => $steady, churn => $churned);
+    my @pairs = $bench->interleaved(steady => $steady, churn => $churned,
+        brief => wrk($bench, $gateway, '/health', 'Connection: close'));
     my %of = (pairs => \@pairs, ours => 'churn', base => 'steady');
 
     $gateway->stop;
@@ -340,17 +345,19 @@ sub churn ($bench) {
         gate => 0.99, aim => 0.999, more => 1);
     $bench->judge('p99 of those who stay', %of, figure => 'p99_ms',
         unit => 'ms', gate => 1.5, aim => 1.2);
-    $bench->note('CPU of a join', unit => 'us', value => median(map {
-        1e6 * ($_->{churn}{nginx} - $_->{churn}{frames}
-            / $_->{steady}{frames} * $_->{steady}{nginx}) / $_->{churn}{joins}
-    } @pairs));
+
+    $_->{churn}{us_per_request} = 1e6 * ($_->{churn}{nginx}
+        - $_->{churn}{frames} / $_->{steady}{frames} * $_->{steady}{nginx})
+        / $_->{churn}{joins} for @pairs;
+    $bench->judge('CPU of a join beside its pictures', %of, unit => 'us',
+        figure => 'us_per_request', base => 'brief');
 }
 
 
 # A viewer who asks for fewer pictures, against one who gets all 30.
 sub fps ($bench) {
     my $gateway = Vstream::Gateway->start($bench);
-    my $count = 200;
+    my ($count, $seconds) = (200, 1);
     my %code = map {
         my $fps = $_;
 
@@ -358,7 +365,7 @@ sub fps ($bench) {
             $gateway->view(count => $count,
                 path => $fps == 30 ? $path : "$path?fps=$fps");
             sleep 0.3;
-            my $cost = $gateway->cost($bench->seconds(1, 1.5));
+            my $cost = $gateway->cost($seconds);
             $gateway->dismiss;
             return { %$cost, us_per_viewer_second => 1e6 * $cost->{nginx}
                 / $cost->{seconds} / $count };

@@ -29,11 +29,13 @@ sub start ($class, $bench, %options) {
             grep { exists $options{$_} } qw(cameras fps still feed));
     my $self = bless { %of, bench => $bench, loads => [] }, $class;
 
-    $self->{redis} = start_redis();
+    # As in conf/redis/redis.conf, and conf/nginx-tls.conf below.
+    $self->{redis} = start_redis(arguments => [
+        '--client-output-buffer-limit', 'pubsub 64mb 16mb 5' ]);
     pin(_cores('load'), $self->{redis}->pid);
     $self->feed if $of{feed};
     $self->{nginx} = start_nginx($self->{redis}, workers => 1,
-        level => 'error', %options,
+        connections => 4, level => 'error', %options,
         main => 'worker_rlimit_nofile 16384;' . ($options{main} // ''),
         http => 'access_log off; keepalive_requests 1000000000; '
             . 'ssl_protocols TLSv1.2 TLSv1.3;' . ($options{http} // ''),
@@ -86,7 +88,8 @@ sub view ($self, %options) {
         : ($self->{bench}->program('mjpeg_load'), '-n', $connections, '-t',
             3600, $nginx->port, @paths));
 
-    wait_for(sub { $self->viewers - $before >= $options{count} }, 60)
+    # On a machine that others use, one in a hundred may be refused.
+    wait_for(sub { $self->viewers - $before >= 0.99 * $options{count} }, 60)
         or croak "$options{count} viewers do not come";
 }
 
