@@ -5,9 +5,8 @@ package Cameras;
 
 use v5.36;
 
-use List::Util qw(max);
+use List::Util qw(max min);
 
-use Vstream::Bench qw(median);
 use Vstream::CameraServer;
 use Vstream::Stack;
 use Vstream::Test;
@@ -48,17 +47,17 @@ sub camera {
 
 # CPU of a camera process for a picture, against the primitives alone.
 sub decode ($bench) {
-    my $seconds = $bench->seconds(2, 4);
+    my $seconds = $bench->seconds(1, 4);
     my $stack = Vstream::Stack->start(measured => 'ingest', path => '/hd',
         sources => [ camera() ], camera => { width => 1280 });
 
-    $stack->grow(1) or die "the camera does not come\n";
+    $stack->set(1) or die "the camera does not come\n";
 
     my @pairs = $bench->interleaved(
         ours => sub {
-            $stack->watch($bench, $seconds);
+            $stack->watch($bench);
             my $run = $stack->run($seconds);
-            $stack->watched;
+            $stack->unwatch;
             return { %$run, us_per_frame => $run->{cameras} * 1e6
                 / ($run->{frames} || 1) };
         },
@@ -79,19 +78,22 @@ sub per_core ($bench) {
     mode($bench, $_, $modes{$_}) for sort keys %modes;
 }
 
-# Adds cameras until frames are missing.
+# Adds cameras until frames are missing, then takes some away again.
 sub mode ($bench, $name, $mode) {
     my $stack = Vstream::Stack->start(measured => 'ingest',
         sources => [ $mode->{source}->() ],
         map({ $_ => $mode->{$_} } grep { $mode->{$_} } qw(path camera)));
     my $count = $mode->{first};
-    my ($first, $best);
+    my ($first, $best, $over);
 
-    while (my $run = $stack->grow($count) && tried($bench, $stack, $mode)) {
+    while ($count) {
+        my $run = $stack->set($count) ? tried($bench, $stack, $mode)
+            : { fits => 0, processes => $count };
+
         $first //= $run;
-        last if !$run->{fits};
-        $best = { %$run, memory => $stack->memory };
-        $count = next_count($count, $run->{core});
+        $best = { %$run, memory => $stack->memory } if $run->{fits};
+        $over = $run if !$run->{fits};
+        $count = next_count($best, $over);
     }
 
     describe($bench, "$name:", $mode, $first, $best) if $best;
@@ -101,18 +103,25 @@ sub mode ($bench, $name, $mode) {
     $stack->stop;
 }
 
-# Nearly as many more as seem to fit, but at least one.
-sub next_count ($count, $core) {
-    return max($count + 1, int(0.9 * $count / ($core || 1)));
+# As many as seem to fit, between what did and what did not; 0: that is known.
+sub next_count ($best, $over) {
+    my $fit = $best ? $best->{processes} : 0;
+    my $least = $fit + max(1, int($fit / 12));
+    my $count = $best ? max($least, min(3 * $fit,
+        int(0.95 * $fit / ($best->{core} || 1)))) : 0;
+
+    return $count if !$over;
+    return 0 if !$best || $least >= $over->{processes};
+    return min($count, int(($fit + $over->{processes}) / 2));
 }
 
 sub tried ($bench, $stack, $mode) {
     my $seconds = $bench->seconds(2, 4);
 
     return $bench->quietly(sub {
-        $stack->watch($bench, $seconds) if $mode->{watched};
+        $stack->watch($bench) if $mode->{watched};
         my $run = $stack->run($seconds);
-        $stack->watched;
+        $stack->unwatch;
 
         my ($seen, $share) = $mode->{watched} ? ($run->{frames}, FPS * SHOWN)
             : ($run->{stills}, STILLS);
@@ -140,6 +149,8 @@ sub describe ($bench, $name, $mode, $first, $best) {
         value => $best->{memory}{redis});
     $bench->note("$name core with most of them", unit => '%',
         value => 100 * $best->{core});
+    $bench->note("$name core of all others then", unit => '%',
+        value => 100 * $best->{others} / $best->{seconds});
     $bench->note("$name cameras at 70 % of a core", value => 0.7
         * $best->{processes} / $best->{core});
 }

@@ -26,7 +26,7 @@ sub quick { return 'redis-cpu' }
 # CPU that Redis uses for a frame.
 sub cpu ($bench) {
     my $cameras = $bench->seconds(12, 24);
-    my $seconds = $bench->seconds(2, 3);
+    my $seconds = $bench->seconds(1, 3);
     my $bare = start_redis(arguments => [ Vstream::Stack->limits ]);
     my $stack = Vstream::Stack->start(measured => 'redis', nginx => WORKERS,
         path => '/video.mjpg', sources => [ map {
@@ -34,13 +34,13 @@ sub cpu ($bench) {
         } 1 .. SERVERS ]);
 
     pin(Vstream::Stack::MEASURED, $bare->pid);
-    $stack->grow($cameras) or die "cameras do not come\n";
+    $stack->set($cameras) or die "cameras do not come\n";
 
     my @pairs = $bench->interleaved(
         ours => sub {
-            $stack->watch($bench, $seconds);
+            $stack->watch($bench);
             my $run = $stack->run($seconds);
-            $stack->watched;
+            $stack->unwatch;
             result($run->{redis}, $run->{frames}, $run->{seconds});
         },
         bare => sub {

@@ -9,9 +9,12 @@ use Time::HiRes qw(sleep time);
 
 use Vstream::Ingest;
 use Vstream::Test;
-use Vstream::Usage qw(children cpu_seconds pin pss_kib);
+use Vstream::Usage qw(children core_seconds cpu_seconds pin pss_kib);
 
 use constant { MEASURED => 0, OTHERS => 1 };
+
+# Seconds that nothing measured lasts.
+use constant LONG => 600;
 
 
 # Options: sources (cameras, as of Vstream::CameraServer, in turn; `path` of
@@ -45,8 +48,14 @@ sub redis ($self)  { return $self->{redis} }
 sub ingest ($self) { return $self->{ingest} }
 sub ids ($self)    { return @{ $self->{ids} } }
 
-# Declares cameras until there are so many, and waits until all are there.
-sub grow ($self, $count) {
+# Declares or withdraws cameras until there are so many, and waits until all of
+# them, and no others, are there.
+sub set ($self, $count) {
+    my @gone = splice @{ $self->{ids} },
+        $count < @{ $self->{ids} } ? $count : @{ $self->{ids} };
+
+    withdraw($self->{redis}, @gone) if @gone;
+
     while (@{ $self->{ids} } < $count) {
         my $n = @{ $self->{ids} };
         my $source = $self->{sources}[ $n % @{ $self->{sources} } ];
@@ -56,20 +65,22 @@ sub grow ($self, $count) {
         push @{ $self->{ids} }, "camera-$n";
     }
 
-    return wait_for(sub { !grep {
-        (camera_status($self->{redis}, $_)->{state} // '') ne 'streaming'
-    } $self->ids }, 2 * patience());
+    return wait_for(sub {
+        my @cameras = @{ $self->{ingest}->overview->{cameras} };
+
+        return @cameras == $count
+            && !grep { $_->{state} ne 'streaming' } @cameras;
+    }, 2 * patience());
 }
 
-# One viewer of each camera at each nginx, for so many seconds from when all
-# are there.
-sub watch ($self, $bench, $seconds) {
+# One viewer of each camera at each nginx, until unwatch().
+sub watch ($self, $bench) {
     for my $nginx (@{ $self->{nginx} }) {
-        open my $pipe, '-|', 'taskset', '-c', OTHERS,
-            $bench->program('mjpeg_age'), $nginx->port, $seconds + 2, 1,
+        my $pid = open my $pipe, '-|', 'taskset', '-c', OTHERS,
+            $bench->program('mjpeg_age'), $nginx->port, LONG, 1,
             map { "/live/$_/stream.mjpg" } $self->ids
             or die "mjpeg_age: $!";
-        push @{ $self->{viewers} }, $pipe;
+        push @{ $self->{viewers} }, [ $pid, $pipe ];
     }
 
     wait_for(sub { !grep {
@@ -78,14 +89,17 @@ sub watch ($self, $bench, $seconds) {
     sleep 1;
 }
 
-# Waits for the end of those who watch; what each of them saw.
-sub watched ($self) {
-    return map { decode_json(<$_> // die "a viewer saw nothing\n") }
-        @{ delete $self->{viewers} // [] };
+sub unwatch ($self) {
+    for (@{ delete $self->{viewers} // [] }) {
+        my ($pid, $pipe) = @$_;
+
+        kill 'TERM', $pid;
+        close $pipe;
+    }
 }
 
 # What happens in so many seconds: frames pushed, stills, and CPU in seconds of
-# Redis, of the supervisor, and of the camera processes.
+# Redis, of the supervisor, of the camera processes, and of the core of others.
 sub run ($self, $seconds) {
     my $overview = $self->{ingest}->overview;
     my @processes = map { $_->{pid} } grep { $_->{pid} }
@@ -93,14 +107,15 @@ sub run ($self, $seconds) {
     my $state = sub {
         return (calls($self->{redis}, 'spublish'),
             calls($self->{redis}, 'xadd'), cpu_seconds($self->{redis}->pid),
-            cpu_seconds($self->{ingest}->pid), cpu_seconds(@processes), time);
+            cpu_seconds($self->{ingest}->pid), cpu_seconds(@processes),
+            core_seconds(OTHERS), time);
     };
     my @before = $state->();
     sleep $seconds;
     my @after = $state->();
     my %run;
 
-    @run{qw(frames stills redis supervisor cameras seconds)}
+    @run{qw(frames stills redis supervisor cameras others seconds)}
         = map { $after[$_] - $before[$_] } 0 .. $#after;
 
     return { %run, processes => scalar @processes };
@@ -128,7 +143,7 @@ sub memory ($self) {
 }
 
 sub stop ($self) {
-    $self->watched;
+    $self->unwatch;
     $_->stop for @{ $self->{nginx} }, $self->{ingest}, $self->{redis},
         @{ $self->{sources} };
 }

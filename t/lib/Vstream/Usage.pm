@@ -6,8 +6,9 @@ use v5.36;
 
 use Carp qw(croak);
 use Exporter qw(import);
+use POSIX qw(sysconf _SC_CLK_TCK);
 
-our @EXPORT_OK = qw(children cpu_seconds pin pss_kib);
+our @EXPORT_OK = qw(children core_seconds cpu_seconds pin pss_kib);
 
 
 # CPU time of all threads that live, to the nanosecond.
@@ -20,6 +21,16 @@ sub cpu_seconds (@pids) {
     }
 
     return $ns / 1e9;
+}
+
+# What this core has been busy with, whoever it was.
+sub core_seconds ($core) {
+    my ($user, $nice, $system, undef, undef, $irq, $softirq)
+        = _read('/proc/stat') =~ /^cpu$core (.*)$/m
+        ? split ' ', $1 : croak "no core $core";
+
+    return ($user + $nice + $system + $irq + $softirq)
+        / sysconf(_SC_CLK_TCK);
 }
 
 # Proportional set size: what is shared counts in parts.
