@@ -9,6 +9,7 @@
 
 #include "vsw_camera.h"
 
+#include "vsw_camera_status.h"
 #include "vsw_clock.h"
 #include "vsw_credentials.h"
 #include "vsw_log.h"
@@ -23,6 +24,7 @@
 static void vsw_camera_enter(vsw_camera_t *camera, vsw_camera_state_t state,
                              const char *reason, const char *detail);
 static void vsw_camera_start(vsw_camera_t *camera, int64_t now_ms);
+static int  vsw_camera_launch(vsw_camera_t *camera, int64_t now_ms);
 static void vsw_camera_wait(vsw_camera_t *camera, const char *reason,
                             const char *detail);
 static void vsw_camera_restart(vsw_camera_t *camera);
@@ -33,14 +35,12 @@ static void vsw_camera_held(void *data);
 static void vsw_camera_lost(void *data, const char *why);
 static void vsw_camera_refused(void *data);
 static void vsw_camera_status(void *data, vsw_args_t *args);
-static void vsw_camera_kafka_status(vsw_camera_t *camera, vsw_args_t *args);
 static void vsw_camera_fenced(void *data);
 static void vsw_camera_learn(void *data, const redisReply *reply);
 static void vsw_camera_found(vsw_camera_t *camera, uint64_t epoch);
 static void vsw_camera_stream(void *data, const char *codec, uint32_t width,
                               uint32_t height);
 static void vsw_camera_frame(void *data, const uint8_t *payload, size_t length);
-static bool vsw_camera_is_sent(const vsw_camera_t *camera);
 static void vsw_camera_counts(void *data, const vsw_link_counts_t *counts);
 static void vsw_camera_substream(void *data, const char *state,
                                  const char *detail);
@@ -339,7 +339,7 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
     vsw_camera_env_t *env = camera->env;
     const char       *reason;
     char              detail[VSW_CREDENTIAL_DETAIL];
-    int               error, i;
+    int               i;
 
     if (env->spawner == NULL || env->spawner_lost
         || !vsw_spawner_is_ready(env->spawner) || camera->desired == NULL)
@@ -369,18 +369,7 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
         return;
     }
 
-    if (vsw_process_start(&camera->process, env->spawner,
-                          camera->configuration.json,
-                          camera->configuration.length, &env->memory)
-        != 0)
-    {
-        error = errno;
-        env->spawner_lost |= error == EPIPE;
-        vsw_log(error == ETIMEDOUT ? VSW_LOG_WARN : VSW_LOG_ERROR,
-                "camera process could not be started",
-                VSW_LOG_TEXT("camera", camera->id),
-                VSW_LOG_TEXT("error", strerror(error)));
-        camera->start_ms = now_ms + VSW_BACKOFF_NETWORK_MS;
+    if (vsw_camera_launch(camera, now_ms) != 0) {
         return;
     }
 
@@ -401,6 +390,32 @@ vsw_camera_start(vsw_camera_t *camera, int64_t now_ms)
     }
 
     vsw_kafka_tap_flush(&camera->tap);
+}
+
+
+/* -1: nobody could be started now. */
+static int
+vsw_camera_launch(vsw_camera_t *camera, int64_t now_ms)
+{
+    vsw_camera_env_t *env = camera->env;
+    int               error;
+
+    if (vsw_process_start(&camera->process, env->spawner,
+                          camera->configuration.json,
+                          camera->configuration.length, &env->memory)
+        != 0)
+    {
+        error = errno;
+        env->spawner_lost |= error == EPIPE;
+        vsw_log(error == ETIMEDOUT ? VSW_LOG_WARN : VSW_LOG_ERROR,
+                "camera process could not be started",
+                VSW_LOG_TEXT("camera", camera->id),
+                VSW_LOG_TEXT("error", strerror(error)));
+        camera->start_ms = now_ms + VSW_BACKOFF_NETWORK_MS;
+        return -1;
+    }
+
+    return 0;
 }
 
 
@@ -564,80 +579,7 @@ vsw_camera_refused(void *data)
 static void
 vsw_camera_status(void *data, vsw_args_t *args)
 {
-    vsw_camera_t            *camera = data;
-    const vsw_publisher_t   *publisher = &camera->publisher;
-    const vsw_link_counts_t *counts = &camera->counts;
-    const struct {
-        const char *name;
-        const char *value;
-    } texts[] = {
-        { VSTREAM_STATUS_STATE, vsw_camera_state_text(camera->state) },
-        { VSTREAM_STATUS_REASON, camera->reason },
-        { VSTREAM_STATUS_DETAIL, camera->detail },
-        { VSTREAM_STATUS_OWNER, camera->env->config->replica },
-        { VSTREAM_STATUS_CODEC, camera->codec },
-        { VSTREAM_STATUS_SUBSTREAM, camera->substream },
-        { VSTREAM_STATUS_SUBSTREAM_DETAIL, camera->substream_detail },
-    };
-    const struct {
-        const char *name;
-        uint64_t    value;
-    } numbers[] = {
-        { VSTREAM_STATUS_EPOCH, camera->lease.epoch },
-        { VSTREAM_STATUS_SINCE, (uint64_t) camera->since_unix_ms },
-        { VSTREAM_STATUS_WIDTH, camera->width },
-        { VSTREAM_STATUS_HEIGHT, camera->height },
-        { VSTREAM_STATUS_KBPS, counts->kbps },
-        { VSTREAM_STATUS_KEYFRAME_MS, counts->keyframe_ms },
-        { VSTREAM_STATUS_HEARD, (uint64_t) camera->heard_unix_us },
-        { VSTREAM_STATUS_STILL, (uint64_t) publisher->still_unix_us },
-        { VSTREAM_STATUS_WATCHED, vsw_publisher_watched(publisher) },
-        { VSTREAM_STATUS_ACCESS_UNITS,
-          camera->access_units + counts->access_units },
-        { VSTREAM_STATUS_FRAMES_PUBLISHED,
-          vsw_publisher_pushed(publisher) + publisher->stills },
-        { VSTREAM_STATUS_FRAMES_DROPPED, camera->late + counts->frames_late
-                                             + vsw_publisher_drops(publisher)
-                                             + vsw_camera_values_late(camera) },
-        { VSTREAM_STATUS_DIALS, camera->dials },
-        { VSTREAM_STATUS_RESTARTS, camera->restarts },
-    };
-    size_t i;
-
-    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        vsw_args_text(args, texts[i].name);
-        vsw_args_text(args, texts[i].value);
-    }
-
-    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        vsw_args_text(args, numbers[i].name);
-        vsw_args_int(args, (int64_t) numbers[i].value);
-    }
-
-    vsw_args_text(args, VSTREAM_STATUS_FPS);
-    vsw_args_decimal(args, counts->fps_milli, 3);
-    vsw_camera_kafka_status(camera, args);
-}
-
-
-/* Of a camera whose frames do not go to Kafka, nothing is said of it. */
-static void
-vsw_camera_kafka_status(vsw_camera_t *camera, vsw_args_t *args)
-{
-    vsw_kafka_camera_t *kafka = camera->publisher.kafka;
-
-    if (!vsw_camera_is_sent(camera)) {
-        return;
-    }
-
-    vsw_args_text(args, VSTREAM_STATUS_KAFKA);
-    vsw_args_text(args, vsw_kafka_camera_state(kafka));
-    vsw_args_text(args, VSTREAM_STATUS_KAFKA_DETAIL);
-    vsw_args_text(args, vsw_kafka_camera_detail(kafka));
-    vsw_args_text(args, VSTREAM_STATUS_KAFKA_PUBLISHED);
-    vsw_args_int(args, (int64_t) vsw_kafka_camera_counts(kafka)->published);
-    vsw_args_text(args, VSTREAM_STATUS_KAFKA_DROPPED);
-    vsw_args_int(args, (int64_t) vsw_kafka_camera_drops(kafka));
+    vsw_camera_status_write(data, args);
 }
 
 
@@ -735,7 +677,7 @@ vsw_camera_frame(void *data, const uint8_t *payload, size_t length)
 
 
 /* Do its frames go to Kafka? */
-static bool
+bool
 vsw_camera_is_sent(const vsw_camera_t *camera)
 {
     const vstream_camera_t *desired;

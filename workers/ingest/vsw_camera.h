@@ -133,6 +133,9 @@ void vsw_camera_tick(vsw_camera_t *camera, int64_t now_ms);
 /* Values of Kafka that a newer one took the place of, wherever they waited. */
 uint64_t vsw_camera_values_late(const vsw_camera_t *camera);
 
+/* Do frames of it go to Kafka? */
+bool vsw_camera_is_sent(const vsw_camera_t *camera);
+
 /* No lease, no process: it may be taken, or destroyed. */
 bool vsw_camera_is_idle(const vsw_camera_t *camera);
 
