@@ -131,7 +131,7 @@ $(B)/t/bench/mjpeg_%: t/bench/mjpeg_%.c t/bench/ages.h
 # under AddressSanitizer and UndefinedBehaviorSanitizer.
 UNIT_BIN := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*.c)))
 
-TEST_CC   = $(CC) -std=gnu11 $(WARN) $(SANFLAGS) $(CFLAGS) \
+TEST_CC   = $(CC) -fuse-ld=gold -std=gnu11 $(WARN) $(SANFLAGS) $(CFLAGS) \
             -Ingx_vstream_module/core -o $@
 
 $(B)/t/unit/%: t/unit/%.c t/unit/unit.h $(CORE_OBJ)
