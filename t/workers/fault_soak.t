@@ -11,6 +11,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
+use Vstream::Faults;
 use Vstream::Soak;
 use Vstream::Test;
 
@@ -26,4 +27,6 @@ is $verdict->{faults}, 7, 'after all faults';
 cmp_ok $verdict->{frames}, '>', 100, "$verdict->{frames} pictures were seen";
 is $verdict->{there}, 18, 'by all viewers, who are still there';
 
+fault_row(row => 'SOAK', map { $_ => $verdict->{$_} }
+    qw(ok seed seconds faults cameras frames bad torn disorder));
 done_testing();
