@@ -35,7 +35,8 @@
 #define PICTURE_MAX (8u * 1024 * 1024 + 2)
 #define READ_SIZE   65536
 #define EVENTS      256
-#define BACK_MS     20    /* from an end to coming back */
+#define BACK_MS     20 /* from an end to coming back */
+#define WAIT_MS     5
 #define GAP_MAX_MS  10000 /* that a gap is counted as, at most */
 #define SUM_SIZE    16
 #define SUMS        8192 /* of the pictures that were seen last */
@@ -107,7 +108,7 @@ static struct {
     long complete, torn, cut, refused, left, broken;
     long gap_ms, late_ms, back_ms, header_ms, stalled_closed, first_closed_ms;
     long last_closed_ms, first_complete_ms, last_complete_ms;
-    long news_gap_ms;          /* since a line */
+    long news_gap_ms, held_up_ms; /* since a line */
     long gaps[GAP_MAX_MS + 1]; /* pictures by the time since the one before */
 } seen;
 
@@ -1014,9 +1015,11 @@ report(void)
 
     printf("\"gap_ms\":%ld,\"gap_p50_ms\":%d,\"gap_p99_ms\":%d,"
            "\"late_ms\":%ld,\"back_ms\":%ld,\"header_ms\":%ld,"
-           "\"silent_ms\":%ld,\"news_gap_ms\":%ld,\"news_age_ms\":%ld,",
+           "\"silent_ms\":%ld,\"news_gap_ms\":%ld,\"news_age_ms\":%ld,"
+           "\"held_up_ms\":%ld,",
            seen.gap_ms, gap_ms(500), gap_ms(990), seen.late_ms, seen.back_ms,
-           seen.header_ms, silent_ms, seen.news_gap_ms, news_age_ms);
+           seen.header_ms, silent_ms, seen.news_gap_ms, news_age_ms,
+           seen.held_up_ms);
 
     printf("\"stalled_closed\":%ld,\"first_closed_ms\":%ld,"
            "\"last_closed_ms\":%ld,\"first_complete_ms\":%ld,"
@@ -1025,6 +1028,7 @@ report(void)
            seen.first_complete_ms, seen.last_complete_ms, there, stuck);
     fflush(stdout);
     seen.news_gap_ms = 0;
+    seen.held_up_ms = 0;
 }
 
 
@@ -1056,7 +1060,8 @@ viewers_run(void)
     }
 
     for (now = began_ms; now < end && !is_over; now = now_ms()) {
-        n = epoll_wait(epoll, events, EVENTS, 5);
+        n = epoll_wait(epoll, events, EVENTS, WAIT_MS);
+        most(&seen.held_up_ms, now_ms() - now - WAIT_MS);
         now = now_ms();
 
         for (i = 0; i < n; i++) {

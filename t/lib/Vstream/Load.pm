@@ -127,26 +127,22 @@ sub result ($self) {
     return decode_json($lines[-1]);
 }
 
-# The same in between; news_gap_ms begins anew.
+# The same in between; news_gap_ms and held_up_ms begin anew.
 sub so_far ($self) {
     my $had = -s $self->{log};
 
+    open my $file, '<', $self->{log} or croak "$self->{log}: $!";
+
     for my $try (0 .. 1000) {
         $self->signal('USR1') if $try == 0 || !$had && $try % 20 == 0;
-        last if -s $self->{log} > $had;
+        seek $file, $had, 0;
+        my $line = <$file> // '';
+        return decode_json($line) if $line =~ /\n$/;
         croak 'viewers: ' . $self->ended if defined $self->ended;
         Time::HiRes::sleep(0.01);
     }
 
-    open my $file, '<', $self->{log} or croak "$self->{log}: $!";
-    seek $file, $had, 0;
-
-    return decode_json(<$file> // croak 'viewers say nothing');
-}
-
-# The same, now.
-sub stop ($self) {
-    return $self->signal('TERM')->result;
+    croak 'viewers say nothing';
 }
 
 sub program ($name) {

@@ -218,16 +218,17 @@ sub relay ($self, $name)  { return $self->{relays}{$name} }
 sub server ($self, $kind) { return $self->{servers}{$kind} }
 
 # What all viewers have seen so far, or those of these groups (plain, tls, last:
-# of the last camera): sums, and of times the worst; their news_gap_ms begins
-# anew.  See t/clients/viewers.c.
+# of the last camera): sums, and of times the worst; their news_gap_ms and
+# held_up_ms begin anew.  See t/clients/viewers.c.
 sub seen ($self, @groups) {
     my %seen;
 
     for my $name (@groups ? @groups : sort keys %{ $self->{groups} }) {
         my $group = $self->_group($name);
 
-        $group->{news_gap_ms} = max($group->{news_gap_ms},
-            delete $self->{gaps}{$name} // 0);
+        for (qw(news_gap_ms held_up_ms)) {
+            $group->{$_} = max($group->{$_}, delete $self->{$_}{$name} // 0);
+        }
 
         for my $what (keys %$group) {
             $seen{$what} = $what =~ /_ms$/
@@ -246,9 +247,12 @@ sub _group ($self, $name) {
 # How old the newest picture of that viewer is who has waited longest.
 sub news_age_ms ($self) {
     return max(map {
-        my $group = $self->_group($_);
+        my $name = $_;
+        my $group = $self->_group($name);
 
-        $self->{gaps}{$_} = max($group->{news_gap_ms}, $self->{gaps}{$_} // 0);
+        for (qw(news_gap_ms held_up_ms)) {
+            $self->{$_}{$name} = max($group->{$_}, $self->{$_}{$name} // 0);
+        }
         $group->{news_age_ms};
     } keys %{ $self->{groups} });
 }
