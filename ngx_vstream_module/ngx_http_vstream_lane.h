@@ -36,29 +36,36 @@ typedef enum {
     NGX_HTTP_VSTREAM_DETACHED   /* answered otherwise, or leaving */
 } ngx_http_vstream_viewer_state_t;
 
+/*
+ * What each picture needs stands together, at the end, next to the lanes: with
+ * many viewers, memory that is touched is most of what they cost here.
+ */
 struct ngx_http_vstream_viewer_s {
     ngx_queue_t                     queue;
     ngx_http_request_t             *request;
+    vstream_rendition_t             rendition; /* that was asked for */
+    ngx_http_vstream_lack_t         lack;
+    ngx_event_t                     timer;
+    ngx_msec_t                      deadline;
+    ngx_msec_t                      drain_at;
+    ngx_http_vstream_closed_t       reason; /* why it ends */
+    ngx_chain_t                     chain[2];
+    ngx_buf_t                       bufs[2];
+    struct iovec                    rest[NGX_HTTP_VSTREAM_PIECES];
+    ngx_uint_t                      nrest; /* pieces that wait, if direct */
     ngx_connection_t               *connection; /* of the request */
     ngx_http_vstream_loc_conf_t    *conf;
     ngx_http_vstream_ctx_t         *ctx;
     ngx_http_vstream_viewer_state_t state;
-    vstream_rendition_t             rendition; /* that was asked for */
-    ngx_http_vstream_lack_t         lack;
-    ngx_event_t                     timer;
-    ngx_http_vstream_part_t        *part;   /* in flight */
-    ngx_uint_t                      camera; /* its counter */
-    ngx_msec_t                      deadline;
-    int64_t                         interval_us; /* of fps=; 0: none */
-    ngx_msec_t                      drain_at;
-    ngx_chain_t                     chain[NGX_HTTP_VSTREAM_PIECES];
-    ngx_buf_t                       bufs[NGX_HTTP_VSTREAM_PIECES];
     unsigned                        advance : 1; /* early header blocks */
     unsigned                        direct : 1;  /* past nginx's filters */
     unsigned                        chunked : 1; /* by whoever sends */
     unsigned                        busy : 1;    /* what was sent is not gone */
     unsigned                        draining : 1; /* ends at drain_at */
-    ngx_http_vstream_closed_t       reason;       /* why it ends */
+    ngx_http_vstream_part_t        *part;         /* in flight */
+    ngx_uint_t                      camera;       /* its counter */
+    ngx_uint_t                      frames;       /* sent so far */
+    int64_t                         interval_us;  /* of fps=; 0: none */
     ngx_uint_t                      next;         /* lane whose turn it is */
     ngx_uint_t                      nlanes;
     ngx_http_vstream_lane_t         lanes[];

@@ -76,88 +76,129 @@ ngx_http_vstream_output_filter(ngx_http_vstream_viewer_t *viewer,
 }
 
 
-/* To the connection.  What it does not take becomes the viewer's own chain. */
-static ngx_int_t
-ngx_http_vstream_output_direct(ngx_http_vstream_viewer_t *viewer,
-                               ngx_chain_t *chain, ngx_uint_t begun)
+/*
+ * As c->send_chain(), but sendmsg() has less to do than writev(), which looks
+ * after positions and locks of files.  What has left; NGX_ERROR.
+ */
+static ssize_t
+ngx_http_vstream_output_send(ngx_connection_t *c, struct iovec *pieces,
+                             ngx_uint_t n)
 {
-    ngx_uint_t        i;
-    ngx_chain_t      *rest;
-    ngx_connection_t *c;
+    ssize_t       sent;
+    ngx_err_t     err;
+    struct msghdr message;
 
-    c = viewer->connection;
-    rest = c->send_chain(c, chain, 0);
+    ngx_memzero(&message, sizeof(struct msghdr));
+    message.msg_iov = pieces;
+    message.msg_iovlen = n;
 
-    if (rest == NGX_CHAIN_ERROR) {
+    do {
+        sent = sendmsg(c->fd, &message, 0);
+        err = sent < 0 ? ngx_errno : 0;
+    } while (err == NGX_EINTR);
+
+    if (err == NGX_EAGAIN) {
+        return 0;
+    }
+
+    if (err) {
         c->error = 1;
+        c->write->error = 1;
+        (void) ngx_connection_error(c, err, "sendmsg() failed");
         return NGX_ERROR;
     }
 
-    viewer->busy = rest != NULL;
+    c->sent += sent;
 
-    if (rest == NULL) {
+    return sent;
+}
+
+
+/* To the connection; the viewer keeps what that does not take. */
+static ngx_int_t
+ngx_http_vstream_output_direct(ngx_http_vstream_viewer_t *viewer,
+                               struct iovec *pieces, ngx_uint_t n,
+                               ngx_uint_t begun)
+{
+    size_t     left;
+    ssize_t    sent;
+    ngx_uint_t i;
+
+    sent = ngx_http_vstream_output_send(viewer->connection, pieces, n);
+
+    if (sent == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    left = (size_t) sent;
+
+    for (i = 0; i < n && left >= pieces[i].iov_len; i++) {
+        left -= pieces[i].iov_len;
+    }
+
+    viewer->busy = i < n;
+
+    if (i == n) {
         return NGX_OK;
     }
 
-    for (i = 0; rest; i++, rest = rest->next) {
-        viewer->bufs[i] = *rest->buf;
-        viewer->chain[i].buf = &viewer->bufs[i];
-        viewer->chain[i].next = rest->next ? &viewer->chain[i + 1] : NULL;
-    }
+    pieces[i].iov_base = (u_char *) pieces[i].iov_base + left;
+    pieces[i].iov_len -= left;
+
+    viewer->connection->write->ready = 0;
+    viewer->nrest = n - i;
+    ngx_memmove(viewer->rest, &pieces[i], (n - i) * sizeof(struct iovec));
 
     return ngx_http_vstream_output_wait(viewer, begun);
 }
 
 
-/*
- * A part as bytes that follow each other.  All viewers use the same bufs in
- * turn, so that in the end only a viewer that is busy has its own touched.
- */
-static ngx_chain_t *
-ngx_http_vstream_output_pieces(ngx_http_vstream_viewer_t *viewer,
-                               ngx_http_vstream_part_t   *part)
+static void
+ngx_http_vstream_output_piece(struct iovec *piece, u_char *data, size_t length)
 {
-    static ngx_buf_t   bufs[NGX_HTTP_VSTREAM_PIECES];
-    static ngx_chain_t chain[NGX_HTTP_VSTREAM_PIECES];
+    piece->iov_base = data;
+    piece->iov_len = length;
+}
 
-    ngx_uint_t                i, n;
-    ngx_str_t                 pieces[NGX_HTTP_VSTREAM_PIECES];
+
+/* A part as bytes that follow each other; returns how many pieces. */
+static ngx_uint_t
+ngx_http_vstream_output_pieces(ngx_http_vstream_viewer_t *viewer,
+                               ngx_http_vstream_part_t   *part,
+                               struct iovec              *pieces)
+{
+    ngx_str_t                *line;
+    ngx_uint_t                n;
     ngx_http_vstream_frame_t *frame;
 
     frame = part->frame;
     n = 0;
 
     if (viewer->chunked) {
-        pieces[n++] = viewer->advance ? part->advance_chunk : part->chunk;
+        line = viewer->advance ? &part->advance_chunk : &part->chunk;
+        ngx_http_vstream_output_piece(&pieces[n++], line->data, line->len);
     }
 
     if (!viewer->advance) {
-        pieces[n].data = part->header;
-        pieces[n++].len = part->header_length;
+        ngx_http_vstream_output_piece(&pieces[n++], part->header,
+                                      part->header_length);
     }
 
-    pieces[n].data = frame->data;
-    pieces[n++].len = frame->length + 2;
+    ngx_http_vstream_output_piece(&pieces[n++], frame->data, frame->length + 2);
 
     if (viewer->advance) {
-        pieces[n++] = ngx_http_vstream_advance;
+        ngx_http_vstream_output_piece(&pieces[n++],
+                                      ngx_http_vstream_advance.data,
+                                      ngx_http_vstream_advance.len);
     }
 
     /* CRLF follows both, and ends a chunk. */
 
     if (viewer->chunked) {
-        pieces[n - 1].len += 2;
+        pieces[n - 1].iov_len += 2;
     }
 
-    for (i = 0; i < n; i++) {
-        bufs[i].memory = 1;
-        bufs[i].pos = pieces[i].data;
-        bufs[i].last = pieces[i].data + pieces[i].len;
-        chain[i].buf = &bufs[i];
-        chain[i].next = i + 1 < n ? &chain[i + 1] : NULL;
-    }
-
-    return chain;
+    return n;
 }
 
 
@@ -189,11 +230,13 @@ ngx_int_t
 ngx_http_vstream_output_part(ngx_http_vstream_viewer_t *viewer,
                              ngx_http_vstream_part_t   *part)
 {
+    ngx_uint_t                n;
+    struct iovec              pieces[NGX_HTTP_VSTREAM_PIECES];
     ngx_http_vstream_frame_t *frame;
 
     if (viewer->direct) {
-        return ngx_http_vstream_output_direct(
-            viewer, ngx_http_vstream_output_pieces(viewer, part), 1);
+        n = ngx_http_vstream_output_pieces(viewer, part, pieces);
+        return ngx_http_vstream_output_direct(viewer, pieces, n, 1);
     }
 
     frame = part->frame;
@@ -224,13 +267,13 @@ ngx_http_vstream_output_text(ngx_http_vstream_viewer_t *viewer, ngx_str_t *text)
 ngx_int_t
 ngx_http_vstream_output_rest(ngx_http_vstream_viewer_t *viewer)
 {
-    if (viewer->direct) {
-        return viewer->busy ? ngx_http_vstream_output_direct(
-                   viewer, &viewer->chain[0], 0)
-                            : NGX_OK;
+    if (!viewer->direct) {
+        return ngx_http_vstream_output_filter(viewer, NULL);
     }
 
-    return ngx_http_vstream_output_filter(viewer, NULL);
+    return viewer->busy ? ngx_http_vstream_output_direct(viewer, viewer->rest,
+                                                         viewer->nrest, 0)
+                        : NGX_OK;
 }
 
 

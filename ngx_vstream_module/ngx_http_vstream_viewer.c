@@ -32,7 +32,8 @@ static ngx_uint_t ngx_http_vstream_viewer_has_closed(
 static void ngx_http_vstream_viewer_watch_handler(
     ngx_http_vstream_watch_t *watch, ngx_http_vstream_event_t event);
 static void ngx_http_vstream_viewer_proceed(ngx_http_vstream_viewer_t *viewer);
-static void ngx_http_vstream_viewer_send(ngx_http_vstream_viewer_t *viewer);
+static ngx_int_t ngx_http_vstream_viewer_send(
+    ngx_http_vstream_viewer_t *viewer);
 static void ngx_http_vstream_viewer_write_handler(ngx_http_request_t *r);
 static void ngx_http_vstream_viewer_timer_handler(ngx_event_t *ev);
 static void ngx_http_vstream_viewer_cleanup(void *data);
@@ -284,6 +285,7 @@ ngx_http_vstream_viewer_detach(ngx_http_vstream_viewer_t *viewer)
     }
 
     viewer->state = NGX_HTTP_VSTREAM_DETACHED;
+    viewer->ctx->frames = viewer->frames;
     ngx_queue_remove(&viewer->queue);
 
     if (viewer->timer.timer_set) {
@@ -400,7 +402,7 @@ ngx_http_vstream_viewer_part_sent(ngx_http_vstream_viewer_t *viewer)
                                       - frame->info.t_unix_us);
     }
 
-    viewer->ctx->frames++;
+    viewer->frames++;
 
     ngx_http_vstream_part_release(viewer->part);
     viewer->part = NULL;
@@ -463,8 +465,8 @@ ngx_http_vstream_viewer_end(ngx_http_vstream_viewer_t *viewer)
 }
 
 
-/* Sends whatever can be sent now.  The viewer may be gone afterwards. */
-static void
+/* Sends whatever can be sent now.  NGX_DONE: the viewer is gone. */
+static ngx_int_t
 ngx_http_vstream_viewer_send(ngx_http_vstream_viewer_t *viewer)
 {
     ngx_int_t                rc;
@@ -483,13 +485,13 @@ ngx_http_vstream_viewer_send(ngx_http_vstream_viewer_t *viewer)
 
         if (viewer->draining && ngx_current_msec >= viewer->drain_at) {
             ngx_http_vstream_viewer_end(viewer);
-            return;
+            return NGX_DONE;
         }
 
         lane = ngx_http_vstream_viewer_next_lane(viewer);
 
         if (lane == NULL) {
-            return;
+            return NGX_OK;
         }
 
         viewer->camera = lane->watch.camera->counter;
@@ -500,7 +502,10 @@ ngx_http_vstream_viewer_send(ngx_http_vstream_viewer_t *viewer)
 
     if (rc == NGX_ERROR) {
         ngx_http_vstream_viewer_finalize(viewer, NGX_ERROR);
+        return NGX_DONE;
     }
+
+    return NGX_OK;
 }
 
 
@@ -574,7 +579,7 @@ ngx_http_vstream_viewer_begin(ngx_http_vstream_viewer_t *viewer,
         return;
     }
 
-    ngx_http_vstream_viewer_send(viewer);
+    (void) ngx_http_vstream_viewer_send(viewer);
 }
 
 
@@ -589,7 +594,7 @@ ngx_http_vstream_viewer_proceed(ngx_http_vstream_viewer_t *viewer)
     ngx_http_vstream_lane_t *lane;
 
     if (viewer->state == NGX_HTTP_VSTREAM_STREAMING) {
-        ngx_http_vstream_viewer_send(viewer);
+        (void) ngx_http_vstream_viewer_send(viewer);
         return;
     }
 
@@ -678,6 +683,16 @@ ngx_http_vstream_viewer_watch_handler(ngx_http_vstream_watch_t *watch,
             return;
         }
 
+        /* Who goes past the filters posts nothing, but at its end. */
+
+        if (viewer->direct) {
+            if (ngx_http_vstream_viewer_send(viewer) == NGX_DONE) {
+                ngx_http_run_posted_requests(c);
+            }
+
+            return;
+        }
+
         break;
 
     case NGX_HTTP_VSTREAM_KNOWN:
@@ -705,7 +720,7 @@ ngx_http_vstream_viewer_write_handler(ngx_http_request_t *r)
     viewer = ctx->viewer;
 
     if (viewer->state == NGX_HTTP_VSTREAM_STREAMING) {
-        ngx_http_vstream_viewer_send(viewer);
+        (void) ngx_http_vstream_viewer_send(viewer);
     }
 }
 
@@ -833,7 +848,7 @@ ngx_http_vstream_viewer_reopen(ngx_http_vstream_viewer_t *viewer)
         lane->opened = 0;
     }
 
-    ngx_http_vstream_viewer_send(viewer);
+    (void) ngx_http_vstream_viewer_send(viewer);
 }
 
 
@@ -937,7 +952,7 @@ ngx_http_vstream_viewers_drain(ngx_event_t *ev)
 
         if (ngx_current_msec >= viewer->drain_at) {
             c = viewer->connection;
-            ngx_http_vstream_viewer_send(viewer);
+            (void) ngx_http_vstream_viewer_send(viewer);
             ngx_http_run_posted_requests(c);
         }
     }
