@@ -6,6 +6,7 @@ package Fanout;
 use v5.36;
 
 use FindBin;
+use List::Util qw(sum0);
 
 use Vstream::CameraServer;
 use Vstream::Gateway qw(pinned);
@@ -202,7 +203,7 @@ sub complete ($result) {
 
 # Calls, allocations and copies for one picture to one viewer.
 sub calls ($bench) {
-    $bench->note('writev/picture', value => writes($bench), gate => 1.05);
+    $bench->note('writes/picture', value => writes($bench), gate => 1.05);
 
     my ($allocations, $pictures) = asked_of_libc($bench);
 
@@ -231,11 +232,12 @@ sub writes ($bench) {
     $strace->signal('INT')->wait_end;
     $gateway->stop;
 
-    my ($calls) = map { (split)[3] } grep { / writev$/ }
-        split /\n/, slurp($log);
+    my $calls = sum0(map { (split)[3] } grep { / (?:sendmsg|writev)$/ }
+        split /\n/, slurp($log));
 
-    return (($calls // die "strace: no writev\n") - WATCHED_BY_FEW)
-        / $cost->{frames};
+    die "strace: nothing is written\n" if !$calls;
+
+    return ($calls - WATCHED_BY_FEW) / $cost->{frames};
 }
 
 sub traced ($pid) {
