@@ -108,6 +108,8 @@ subtest 'K1: Kafka goes away' => sub {
     my $healthy = seen(watch($ENV{VSTREAM_SOAK} ? 60 : 3));
     my $rss = memory($ingest);
 
+    # On a busy machine Kafka may have been late before.
+    my $said = $ingest->log_lines(qr/^kafka is away$/);
     is $kafka->stop, 'exit 0', 'it stops';
     ok wait_for(sub { counted($ingest, 'kafka_up') == 0 }, 20),
         'it is known to be away';
@@ -132,7 +134,8 @@ subtest 'K1: Kafka goes away' => sub {
 
     $kafka->start_again;
     my $back = comes_back($ingest);
-    is scalar($ingest->log_lines(qr/^kafka is away$/)), 1, 'said once';
+    is scalar($ingest->log_lines(qr/^kafka is away$/)), $said + 1,
+        'said once';
 
     fault_row(row => 'K1', ok => is_ok(), away_s => $away,
         healthy => $healthy, live => $live, back_s => sprintf('%.1f', $back),
