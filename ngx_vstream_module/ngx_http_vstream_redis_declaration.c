@@ -3,45 +3,83 @@
  */
 
 #include "ngx_http_vstream_redis_declaration.h"
+#include "vstream_json.h"
 
 
-static ngx_str_t
-ngx_http_vstream_declaration_text(json_t *object, const char *member)
+static void
+ngx_http_vstream_declaration_note(ngx_http_vstream_declaration_t *declaration,
+                                  const vstream_json_member_t    *member)
 {
-    json_t   *value;
-    ngx_str_t text;
+    ngx_uint_t i;
 
-    value = json_object_get(object, member);
-    text.data = (u_char *) json_string_value(value);
-    text.len = json_string_length(value);
+    struct {
+        vstream_slice_t  name;
+        vstream_slice_t *value;
+    } wanted[] = { { VSTREAM_SLICE("name"), &declaration->name },
+                   { VSTREAM_SLICE("origin"), &declaration->origin },
+                   { VSTREAM_SLICE("substream"), &declaration->substream } };
 
-    return text;
+    for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        if (member->type == VSTREAM_JSON_TEXT
+            && member->name.length == wanted[i].name.length
+            && ngx_memcmp(member->name.data, wanted[i].name.data,
+                          wanted[i].name.length)
+                   == 0)
+        {
+            *wanted[i].value = member->value;
+        }
+    }
+}
+
+
+ngx_http_vstream_declaration_t
+ngx_http_vstream_declaration_read(redisReply *reply)
+{
+    int                            rc;
+    vstream_json_t                 json;
+    vstream_slice_t                text;
+    vstream_json_member_t          member;
+    ngx_http_vstream_declaration_t declaration;
+
+    text.data = reply->str;
+    text.length = (size_t) reply->len;
+    ngx_memzero(&declaration, sizeof(ngx_http_vstream_declaration_t));
+    vstream_json_init(&json, text);
+    rc = vstream_json_object_open(&json);
+
+    while (rc == VSTREAM_OK) {
+        rc = vstream_json_member_read(&json, &member);
+
+        if (rc == VSTREAM_OK) {
+            ngx_http_vstream_declaration_note(&declaration, &member);
+        }
+    }
+
+    if (rc != VSTREAM_DECLINED) {
+        ngx_memzero(&declaration, sizeof(ngx_http_vstream_declaration_t));
+    }
+
+    return declaration;
 }
 
 
 ngx_int_t
-ngx_http_vstream_declaration_read(ngx_http_vstream_declaration_t *declaration,
-                                  redisReply                     *reply)
+ngx_http_vstream_declaration_text(ngx_pool_t *pool, vstream_slice_t slice,
+                                  ngx_str_t *text)
 {
-    json_t *object;
+    int64_t length;
 
-    object = json_loadb(reply->str, (size_t) reply->len, 0, NULL);
-    if (object == NULL) {
+    if (slice.length == 0) {
+        return NGX_OK;
+    }
+
+    text->data = ngx_pnalloc(pool, slice.length);
+    if (text->data == NULL) {
         return NGX_ERROR;
     }
 
-    declaration->object = object;
-    declaration->name = ngx_http_vstream_declaration_text(object, "name");
-    declaration->origin = ngx_http_vstream_declaration_text(object, "origin");
-    declaration->has_small =
-        ngx_http_vstream_declaration_text(object, "substream").len > 0;
+    length = vstream_json_text_write(slice, (char *) text->data);
+    text->len = length > 0 ? (size_t) length : 0;
 
     return NGX_OK;
-}
-
-
-void
-ngx_http_vstream_declaration_free(ngx_http_vstream_declaration_t *declaration)
-{
-    json_decref(declaration->object);
 }

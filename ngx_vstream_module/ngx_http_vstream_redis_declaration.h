@@ -7,27 +7,29 @@
 #define NGX_HTTP_VSTREAM_REDIS_DECLARATION_H
 
 #include <hiredis/hiredis.h>
-#include <jansson.h>
 
 #include "ngx_http_vstream_module.h"
 
 
+/* Slices of the reply, as JSON has them; empty: the member is not there. */
 typedef struct {
-    json_t    *object;
-    ngx_str_t  name; /* borrowed, as the origin; empty: there is none */
-    ngx_str_t  origin;
-    ngx_uint_t has_small; /* the rendition */
+    vstream_slice_t name;
+    vstream_slice_t origin;
+    vstream_slice_t substream;
 } ngx_http_vstream_declaration_t;
 
 
+/* What is no JSON declares nothing. */
+ngx_http_vstream_declaration_t ngx_http_vstream_declaration_read(
+    redisReply *reply);
+
 /*
- * Reads a declaration, which the caller frees.  NGX_ERROR: it is no JSON, or
- * there is no memory for it; then nothing is to be freed.
+ * One of its texts, as it is meant, in memory of the pool; empty where it is
+ * not well formed.  NGX_ERROR: no memory.
  */
-ngx_int_t ngx_http_vstream_declaration_read(
-    ngx_http_vstream_declaration_t *declaration, redisReply *reply);
-void ngx_http_vstream_declaration_free(
-    ngx_http_vstream_declaration_t *declaration);
+ngx_int_t ngx_http_vstream_declaration_text(ngx_pool_t     *pool,
+                                            vstream_slice_t slice,
+                                            ngx_str_t      *text);
 
 
 #endif /* NGX_HTTP_VSTREAM_REDIS_DECLARATION_H */

@@ -91,23 +91,6 @@ ngx_http_vstream_redis_lookup_cancel(ngx_http_vstream_lookup_t *lookup)
 
 
 static ngx_http_vstream_found_t
-ngx_http_vstream_lookup_small(redisReply *reply)
-{
-    ngx_uint_t                     has_small;
-    ngx_http_vstream_declaration_t declaration;
-
-    if (ngx_http_vstream_declaration_read(&declaration, reply) != NGX_OK) {
-        return NGX_HTTP_VSTREAM_FOUND_LOST;
-    }
-
-    has_small = declaration.has_small;
-    ngx_http_vstream_declaration_free(&declaration);
-
-    return has_small ? NGX_HTTP_VSTREAM_FOUND : NGX_HTTP_VSTREAM_FOUND_OTHERS;
-}
-
-
-static ngx_http_vstream_found_t
 ngx_http_vstream_lookup_found(redisReply *reply)
 {
     switch (reply->type) {
@@ -119,7 +102,9 @@ ngx_http_vstream_lookup_found(redisReply *reply)
                                    : NGX_HTTP_VSTREAM_FOUND_NOTHING;
 
     case REDIS_REPLY_STRING:
-        return ngx_http_vstream_lookup_small(reply);
+        return ngx_http_vstream_declaration_read(reply).substream.length
+                   ? NGX_HTTP_VSTREAM_FOUND
+                   : NGX_HTTP_VSTREAM_FOUND_OTHERS;
 
     default:
         /* An error, for instance of a Redis that is busy, says nothing. */

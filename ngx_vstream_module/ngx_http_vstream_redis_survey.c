@@ -97,32 +97,6 @@ ngx_http_vstream_survey_copy(ngx_pool_t *pool, ngx_str_t *to, ngx_str_t *from)
 }
 
 
-/* What the declaration says; nothing where it cannot be read. */
-static ngx_int_t
-ngx_http_vstream_survey_declared(ngx_pool_t *pool, ngx_http_vstream_row_t *row,
-                                 redisReply *reply)
-{
-    ngx_int_t                      rc;
-    ngx_http_vstream_declaration_t declaration;
-
-    if (ngx_http_vstream_declaration_read(&declaration, reply) != NGX_OK) {
-        return NGX_OK;
-    }
-
-    row->has_small = declaration.has_small;
-    rc = ngx_http_vstream_survey_copy(pool, &row->name, &declaration.name);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_vstream_survey_copy(pool, &row->origin,
-                                          &declaration.origin);
-    }
-
-    ngx_http_vstream_declaration_free(&declaration);
-
-    return rc;
-}
-
-
 static int ngx_libc_cdecl
 ngx_http_vstream_survey_compare(const void *one, const void *two)
 {
@@ -148,14 +122,15 @@ ngx_http_vstream_survey_text(redisReply *reply)
 /* A field of the hash of cameras; one that no camera can have is left out. */
 static ngx_int_t
 ngx_http_vstream_survey_add(ngx_http_vstream_survey_t *survey, redisReply *id,
-                            redisReply *declaration)
+                            redisReply *reply)
 {
-    ngx_str_t               text;
-    ngx_http_vstream_row_t *row;
+    ngx_str_t                      text;
+    ngx_http_vstream_row_t        *row;
+    ngx_http_vstream_declaration_t declaration;
 
     text = ngx_http_vstream_survey_text(id);
 
-    if (declaration->type != REDIS_REPLY_STRING
+    if (reply->type != REDIS_REPLY_STRING
         || vstream_camera_id_check(ngx_http_vstream_slice(&text)) != VSTREAM_OK)
     {
         return NGX_OK;
@@ -172,7 +147,18 @@ ngx_http_vstream_survey_add(ngx_http_vstream_survey_t *survey, redisReply *id,
         return NGX_ERROR;
     }
 
-    return ngx_http_vstream_survey_declared(survey->pool, row, declaration);
+    declaration = ngx_http_vstream_declaration_read(reply);
+    row->has_small = declaration.substream.length > 0;
+
+    if (ngx_http_vstream_declaration_text(survey->pool, declaration.name,
+                                          &row->name)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_vstream_declaration_text(survey->pool, declaration.origin,
+                                             &row->origin);
 }
 
 

@@ -1,12 +1,12 @@
 /*
  * Envelopes, taken apart.
  *
- * JSON is scanned, not parsed: strings are searched for their end, so that a
- * picture of 100 KB costs one memchr(), and what is neither `frame` nor a
- * camera's id is only stepped over.  Nesting is kept in one bit a level.
+ * JSON is scanned by vstream_json.c: what is neither `frame` nor a camera's id
+ * is only stepped over.
  */
 
 #include "vstream_envelope.h"
+#include "vstream_json.h"
 
 #include <string.h>
 
@@ -17,11 +17,6 @@
 /* Longest "data:image/...;base64," that is looked for. */
 #define VSTREAM_DATA_URI_MAX 64
 
-
-typedef struct {
-    const char *p;
-    const char *end;
-} vstream_json_t;
 
 /* Where base64 is being written to, and what is left over of four. */
 typedef struct {
@@ -36,23 +31,13 @@ typedef struct {
 
 static vstream_envelope_result_t vstream_envelope_json_read(
     vstream_json_t *json, vstream_envelope_t *envelope);
-static int vstream_envelope_member_read(vstream_json_t     *json,
-                                        vstream_envelope_t *envelope,
-                                        vstream_slice_t    *source);
+static void vstream_envelope_member_note(vstream_envelope_t          *envelope,
+                                         const vstream_json_member_t *member,
+                                         vstream_slice_t             *source);
 static vstream_envelope_result_t vstream_envelope_text_read(
     vstream_slice_t text, vstream_envelope_t *envelope);
-static vstream_slice_t vstream_envelope_uri_cut(vstream_slice_t text);
-static void            vstream_json_space_skip(vstream_json_t *json);
-static int             vstream_json_string_read(vstream_json_t  *json,
-                                                vstream_slice_t *text);
-static int             vstream_json_value_skip(vstream_json_t *json);
-static int             vstream_json_nest_skip(vstream_json_t *json);
-static int             vstream_json_word_skip(vstream_json_t *json);
-static int             vstream_json_is_number(vstream_slice_t word);
-static int           vstream_json_character_skip(vstream_json_t *json, char c);
-static int           vstream_json_colon_skip(vstream_json_t *json);
-static int           vstream_json_escape_read(const char **p, const char *end);
-static unsigned char vstream_base64_digit(unsigned char c);
+static vstream_slice_t           vstream_envelope_uri_cut(vstream_slice_t text);
+static unsigned char             vstream_base64_digit(unsigned char c);
 static const unsigned char      *vstream_base64_run(vstream_base64_t    *b,
                                                     const unsigned char *p,
                                                     const unsigned char *end);
@@ -66,9 +51,10 @@ static int vstream_slice_begins(vstream_slice_t slice, const char *text);
 vstream_envelope_result_t
 vstream_envelope_read(vstream_slice_t value, vstream_envelope_t *envelope)
 {
-    vstream_json_t  json = { value.data, value.data + value.length };
+    vstream_json_t  json;
     vstream_slice_t text;
 
+    vstream_json_init(&json, value);
     memset(envelope, 0, sizeof(vstream_envelope_t));
 
     if (vstream_slice_begins(value, "\xff\xd8")) {
@@ -105,31 +91,25 @@ vstream_envelope_read(vstream_slice_t value, vstream_envelope_t *envelope)
 }
 
 
-/* An object to its end, behind which only space may stand. */
 static vstream_envelope_result_t
 vstream_envelope_json_read(vstream_json_t *json, vstream_envelope_t *envelope)
 {
-    vstream_slice_t source = { NULL, 0 };
+    int                   rc;
+    vstream_slice_t       source = { NULL, 0 };
+    vstream_json_member_t member;
 
     envelope->form = VSTREAM_ENVELOPE_JSON;
-    json->p++;
-    vstream_json_space_skip(json);
+    rc = vstream_json_object_open(json);
 
-    if (vstream_json_character_skip(json, '}') != VSTREAM_OK) {
-        do {
-            if (vstream_envelope_member_read(json, envelope, &source)
-                != VSTREAM_OK) {
-                return VSTREAM_ENVELOPE_BAD_JSON;
-            }
-        } while (vstream_json_character_skip(json, ',') == VSTREAM_OK);
+    while (rc == VSTREAM_OK) {
+        rc = vstream_json_member_read(json, &member);
 
-        if (vstream_json_character_skip(json, '}') != VSTREAM_OK) {
-            return VSTREAM_ENVELOPE_BAD_JSON;
+        if (rc == VSTREAM_OK) {
+            vstream_envelope_member_note(envelope, &member, &source);
         }
     }
 
-    vstream_json_space_skip(json);
-    if (json->p < json->end) {
+    if (rc != VSTREAM_DECLINED) {
         return VSTREAM_ENVELOPE_BAD_JSON;
     }
 
@@ -148,54 +128,27 @@ vstream_envelope_json_read(vstream_json_t *json, vstream_envelope_t *envelope)
 }
 
 
-/* One name and its value, with the space around. */
-static int
-vstream_envelope_member_read(vstream_json_t *json, vstream_envelope_t *envelope,
-                             vstream_slice_t *source)
+/* A number may be an id; null, an object or an array is none. */
+static void
+vstream_envelope_member_note(vstream_envelope_t          *envelope,
+                             const vstream_json_member_t *member,
+                             vstream_slice_t             *source)
 {
-    vstream_slice_t name, value, *wanted = NULL;
-    int             is_text;
-
-    vstream_json_space_skip(json);
-
-    if (vstream_json_string_read(json, &name) != VSTREAM_OK
-        || vstream_json_colon_skip(json) != VSTREAM_OK)
-    {
-        return VSTREAM_ERROR;
+    if (member->type == VSTREAM_JSON_OTHER) {
+        return;
     }
 
-    value.data = json->p;
-    is_text = json->p < json->end && *json->p == '"';
+    if (vstream_slice_is(member->name, "frame")) {
+        if (member->type == VSTREAM_JSON_TEXT) {
+            envelope->picture = member->value;
+        }
 
-    if (vstream_json_value_skip(json) != VSTREAM_OK) {
-        return VSTREAM_ERROR;
+    } else if (vstream_slice_is(member->name, "camera_id")) {
+        envelope->camera = member->value;
+
+    } else if (vstream_slice_is(member->name, "source")) {
+        *source = member->value;
     }
-
-    value.length = (size_t) (json->p - value.data);
-    vstream_json_space_skip(json);
-
-    if (is_text) {
-        value.data++;
-        value.length -= 2;
-    }
-
-    if (vstream_slice_is(name, "frame")) {
-        wanted = &envelope->picture;
-    } else if (vstream_slice_is(name, "camera_id")) {
-        wanted = &envelope->camera;
-    } else if (vstream_slice_is(name, "source")) {
-        wanted = source;
-    }
-
-    /* A number may be an id; null, an object or an array is none. */
-    if (wanted != NULL
-        && (is_text
-            || (wanted != &envelope->picture && vstream_json_is_number(value))))
-    {
-        *wanted = value;
-    }
-
-    return VSTREAM_OK;
 }
 
 
@@ -225,10 +178,11 @@ vstream_envelope_text_read(vstream_slice_t text, vstream_envelope_t *envelope)
 static vstream_slice_t
 vstream_envelope_uri_cut(vstream_slice_t text)
 {
-    vstream_json_t json = { text.data, text.data + text.length };
+    vstream_json_t json;
     const char    *comma;
     size_t         n;
 
+    vstream_json_init(&json, text);
     vstream_json_space_skip(&json);
     text = (vstream_slice_t) { json.p, (size_t) (json.end - json.p) };
 
@@ -283,7 +237,7 @@ vstream_envelope_open(const vstream_envelope_t *envelope, unsigned char *out,
             c = vstream_json_escape_read(&p, end);
         }
 
-        if (c < 0) {
+        if (c < 0 || c > 0x7f) {
             return VSTREAM_ENVELOPE_BAD_BASE64;
         }
 
@@ -297,247 +251,6 @@ vstream_envelope_open(const vstream_envelope_t *envelope, unsigned char *out,
     *length = b.length;
 
     return result;
-}
-
-
-static void
-vstream_json_space_skip(vstream_json_t *json)
-{
-    while (json->p < json->end
-           && (*json->p == ' ' || *json->p == '\n' || *json->p == '\r'
-               || *json->p == '\t'))
-    {
-        json->p++;
-    }
-}
-
-
-/*
- * A string without its quotes, escapes as they stand.  A quote counts where
- * an even number of backslashes precedes it; none is looked at twice.
- */
-static int
-vstream_json_string_read(vstream_json_t *json, vstream_slice_t *text)
-{
-    const char *start, *p, *q;
-
-    if (json->p == json->end || *json->p != '"') {
-        return VSTREAM_ERROR;
-    }
-
-    start = p = json->p + 1;
-
-    for (;;) {
-        p = memchr(p, '"', (size_t) (json->end - p));
-        if (p == NULL) {
-            return VSTREAM_ERROR;
-        }
-
-        for (q = p; q > start && q[-1] == '\\'; q--) { /* void */
-        }
-
-        if ((p - q) % 2 == 0) {
-            break;
-        }
-
-        p++;
-    }
-
-    *text = (vstream_slice_t) { start, (size_t) (p - start) };
-    json->p = p + 1;
-
-    return VSTREAM_OK;
-}
-
-
-/* Steps over one value of any kind. */
-static int
-vstream_json_value_skip(vstream_json_t *json)
-{
-    vstream_slice_t text;
-
-    if (json->p == json->end) {
-        return VSTREAM_ERROR;
-    }
-
-    switch (*json->p) {
-    case '"':
-        return vstream_json_string_read(json, &text);
-    case '{':
-    case '[':
-        return vstream_json_nest_skip(json);
-    }
-
-    return vstream_json_word_skip(json);
-}
-
-
-/*
- * An object or array to its end; of what stands within, only brackets and
- * strings are looked at.  `kinds` has a bit for each that is open, the
- * innermost lowest: 1 is an object.
- */
-static int
-vstream_json_nest_skip(vstream_json_t *json)
-{
-    uint64_t        kinds = 0;
-    unsigned        depth = 0;
-    vstream_slice_t text;
-
-    while (json->p < json->end) {
-        switch (*json->p) {
-        case '"':
-            if (vstream_json_string_read(json, &text) != VSTREAM_OK) {
-                return VSTREAM_ERROR;
-            }
-            continue;
-
-        case '{':
-        case '[':
-            if (depth == VSTREAM_ENVELOPE_DEPTH_MAX) {
-                return VSTREAM_ERROR;
-            }
-            kinds = kinds << 1 | (*json->p == '{');
-            depth++;
-            break;
-
-        case '}':
-        case ']':
-            if ((*json->p == '}') != (kinds & 1)) {
-                return VSTREAM_ERROR;
-            }
-            kinds >>= 1;
-            depth--;
-            break;
-        }
-
-        json->p++;
-
-        if (depth == 0) {
-            return VSTREAM_OK;
-        }
-    }
-
-    return VSTREAM_ERROR;
-}
-
-
-/* A number, true, false or null. */
-static int
-vstream_json_word_skip(vstream_json_t *json)
-{
-    const char     *start = json->p;
-    vstream_slice_t word;
-    char            c;
-
-    for (; json->p < json->end; json->p++) {
-        c = *json->p;
-
-        if ((c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '-' && c != '+'
-            && c != '.' && c != 'E')
-        {
-            break;
-        }
-    }
-
-    word = (vstream_slice_t) { start, (size_t) (json->p - start) };
-
-    return vstream_json_is_number(word) || vstream_slice_is(word, "null")
-                   || vstream_slice_is(word, "true")
-                   || vstream_slice_is(word, "false")
-               ? VSTREAM_OK
-               : VSTREAM_ERROR;
-}
-
-
-/* As far as its first character tells: no more is made of it. */
-static int
-vstream_json_is_number(vstream_slice_t word)
-{
-    return word.length > 0
-           && (word.data[0] == '-'
-               || (word.data[0] >= '0' && word.data[0] <= '9'));
-}
-
-
-static int
-vstream_json_character_skip(vstream_json_t *json, char c)
-{
-    if (json->p == json->end || *json->p != c) {
-        return VSTREAM_ERROR;
-    }
-
-    json->p++;
-
-    return VSTREAM_OK;
-}
-
-
-/* The colon between a name and its value, with the space around. */
-static int
-vstream_json_colon_skip(vstream_json_t *json)
-{
-    vstream_json_space_skip(json);
-
-    if (vstream_json_character_skip(json, ':') != VSTREAM_OK) {
-        return VSTREAM_ERROR;
-    }
-
-    vstream_json_space_skip(json);
-
-    return VSTREAM_OK;
-}
-
-
-/*
- * What an escape stands for, *p being behind its backslash; only ASCII is
- * told, since nothing else is base64.  -1: it is none, or cut off.
- */
-static int
-vstream_json_escape_read(const char **p, const char *end)
-{
-    int      value = 0;
-    unsigned i;
-    char     c;
-
-    if (*p == end) {
-        return -1;
-    }
-
-    c = *(*p)++;
-
-    switch (c) {
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    case '/':
-        return '/';
-    case 'u':
-        break;
-    default:
-        return -1;
-    }
-
-    if (end - *p < 4) {
-        return -1;
-    }
-
-    for (i = 0; i < 4; i++) {
-        c = *(*p)++;
-
-        if (c >= '0' && c <= '9') {
-            value = value * 16 + (c - '0');
-        } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
-            value = value * 16 + ((c | 0x20) - 'a' + 10);
-        } else {
-            return -1;
-        }
-    }
-
-    return value < 0x80 ? value : -1;
 }
 
 

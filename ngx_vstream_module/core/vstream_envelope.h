@@ -14,8 +14,6 @@
 
 #include "vstream_slice.h"
 
-#define VSTREAM_ENVELOPE_DEPTH_MAX 64 /* objects and arrays within another */
-
 
 typedef enum {
     VSTREAM_ENVELOPE_JPEG,

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "vstream_envelope.h"
+#include "vstream_json.h"
 
 
 /* The value that the scanner should find; NULL: none. */
@@ -94,7 +95,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0; /* jansson steps over zeros */
     }
 
-    if (depth_of(value) <= VSTREAM_ENVELOPE_DEPTH_MAX) {
+    if (depth_of(value) <= VSTREAM_JSON_DEPTH_MAX) {
         object = json_loadb((const char *) data, size, 0, NULL);
     }
 

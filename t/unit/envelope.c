@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include "vstream_envelope.h"
+#include "vstream_json.h"
 
 /* The bytes behind "/9j/4AAQ". */
 #define PICTURE "\xff\xd8\xff\xe0\x00\x10"
@@ -339,8 +340,8 @@ depth_limit(void **state)
 {
     (void) state;
 
-    assert_int_equal(nested(VSTREAM_ENVELOPE_DEPTH_MAX), OK);
-    assert_int_equal(nested(VSTREAM_ENVELOPE_DEPTH_MAX + 1), BAD_JSON);
+    assert_int_equal(nested(VSTREAM_JSON_DEPTH_MAX), OK);
+    assert_int_equal(nested(VSTREAM_JSON_DEPTH_MAX + 1), BAD_JSON);
 }
 
 
