@@ -25,6 +25,9 @@ PKGS     := libavformat libavcodec libavutil libswscale libturbojpeg libcurl \
 LIBS      = $(shell pkg-config --libs $(PKGS)) -lev -lm -lpthread -ldl
 PKGFLAGS  = $(shell pkg-config --cflags $(PKGS))
 
+CORE_FLAGS   := -std=c11 -pedantic -Ingx_vstream_module/core
+WORKER_FLAGS  = -std=gnu11 $(CPPFLAGS) $(PKGFLAGS)
+
 CORE_SRC   := $(sort $(wildcard ngx_vstream_module/core/*.c))
 COMMON_SRC := $(sort $(wildcard workers/common/*.c))
 INGEST_SRC := $(sort $(wildcard workers/ingest/*.c workers/ingest/camera/*.c))
@@ -43,13 +46,12 @@ all: $(MODULE) $(INGEST)
 # Core is C11 and nothing else: no POSIX, no warnings.
 $(B)/o/ngx_vstream_module/core/%.o: ngx_vstream_module/core/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -pedantic $(WARN) -Wconversion $(SANFLAGS) $(CFLAGS) -fPIC \
-	    -Ingx_vstream_module/core -MMD -MP -c $< -o $@
+	$(CC) $(CORE_FLAGS) $(WARN) -Wconversion $(SANFLAGS) $(CFLAGS) -fPIC \
+	    -MMD -MP -c $< -o $@
 
 $(B)/o/workers/%.o: workers/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(WARN) $(SANFLAGS) $(CFLAGS) $(CPPFLAGS) $(PKGFLAGS) \
-	    -MMD -MP -c $< -o $@
+	$(CC) $(WORKER_FLAGS) $(WARN) $(SANFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(INGEST): $(INGEST_OBJ) $(CORE_OBJ)
 	$(CC) $(SANFLAGS) $(LDFLAGS) -rdynamic -o $@ $^ $(LIBS)
@@ -58,6 +60,10 @@ $(INGEST): $(INGEST_OBJ) $(CORE_OBJ)
 
 # The module, against the headers and flags of Debian's own nginx.
 NGINX_SRC := /usr/share/nginx/src
+
+MODULE_FLAGS := -Ingx_vstream_module -Ingx_vstream_module/core \
+                -isystem $(B)/nginx $(addprefix -isystem $(NGINX_SRC)/src/, \
+                    core event event/modules os/unix http http/modules http/v2)
 
 $(MODULE): $(MODULE_SRC)
 	@mkdir -p $(B)/nginx
@@ -103,6 +109,30 @@ $(B)/t/clients/%: t/clients/%.c
 	$(CAMERA_CC) -lssl -lcrypto
 
 .PHONY: clients
+
+# What counts and refuses memory to nginx (t/faults/memory.c), and the module
+# whose calls to nginx's pools are refused, too.
+WRAPPED     := ngx_palloc ngx_pcalloc ngx_pnalloc ngx_pstrdup ngx_list_push \
+               ngx_pool_cleanup_add ngx_http_cleanup_add
+MODULE_OBJ  := $(patsubst ngx_vstream_module/%.c,%.o,$(filter %.c,$(MODULE_SRC)))
+MODULE_OBJ  := $(patsubst %,$(B)/nginx/addon/%,$(filter core/%,$(MODULE_OBJ)) \
+                   $(addprefix ngx_vstream_module/,$(filter-out core/%, \
+                   $(MODULE_OBJ)))) $(B)/nginx/ngx_vstream_module_modules.o
+MEMORY      := $(B)/t/faults/memory.so $(B)/t/faults/ngx_vstream_module.so
+
+memory: $(MEMORY)
+
+$(B)/t/faults/memory.so: t/faults/memory.c
+	@mkdir -p $(@D)
+	$(CAMERA_CC) -fno-builtin -shared -fPIC -ldl
+
+$(B)/t/faults/ngx_vstream_module.so: $(MODULE)
+	@mkdir -p $(@D)
+	$(CC) -shared $(SANFLAGS) -o $@ $(MODULE_OBJ) \
+	    $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) -lhiredis \
+	    -Wl,--version-script=ngx_vstream_module/ngx_vstream.map
+
+.PHONY: memory
 
 # Programs of `make bench`; some are rooms of our own, alone.
 BENCH := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/bench/*.c)))
@@ -180,9 +210,6 @@ FUZZ_LINK   = $(FUZZ_CC) -fsanitize=fuzzer,address,undefined \
               -Ingx_vstream_module/core -o $@
 
 FUZZ_WORKERS = $(CPPFLAGS) -Iworkers/ingest $(PKGFLAGS)
-FUZZ_MODULE  = -Ingx_vstream_module -isystem $(B)/nginx \
-               $(addprefix -isystem $(NGINX_SRC)/src/,core event event/modules \
-                   os/unix http http/modules http/v2)
 FUZZ_LIBS    = -Wl,--as-needed -ljansson
 
 CORE_AR    := $(CORE_OBJ)
@@ -226,13 +253,49 @@ endef
 
 $(eval $(call fuzz_room,vsw,FUZZ_WORKERS,workers.a core.a,,$$(LIBS)))
 $(eval $(call fuzz_room,ingest,FUZZ_WORKERS,workers.a core.a,,$$(LIBS)))
-$(eval $(call fuzz_room,module,FUZZ_MODULE,core.a,$(MODULE),-lhiredis -lssl -lcrypto))
+$(eval $(call fuzz_room,module,MODULE_FLAGS,core.a,$(MODULE),-lhiredis -lssl -lcrypto))
 
 unit: $(UNIT_BIN) $(REPLAY_BIN)
 	B=$(B) prove $(filter-out %/print_script,$(UNIT_BIN)) t/unit/*.t
 
 lint: $(INGEST)
 	B=$(B) prove t/lint/*.t
+
+# What clang's analyzer, clang-tidy (.clang-tidy) and cppcheck have to say, of
+# each file with the flags that it is built with, and again only where it or a
+# header of ours has changed since.
+ANALYZED   := $(sort $(shell find ngx_vstream_module workers t -name '*.c'))
+ANALYSES   := $(ANALYZED:%=$(B)/lint/%.ok)
+GST_FLAGS   = $(shell pkg-config --cflags gstreamer-rtsp-server-1.0)
+TEST_FLAGS := $(CPPFLAGS) -It/unit -It/fuzz -It/bench
+
+ANALYSIS_FLAGS = $(WORKER_FLAGS) $(TEST_FLAGS)
+$(B)/lint/ngx_vstream_module/%: ANALYSIS_FLAGS = $(MODULE_FLAGS)
+$(B)/lint/ngx_vstream_module/core/%: ANALYSIS_FLAGS = $(CORE_FLAGS)
+$(B)/lint/t/cameras/%: ANALYSIS_FLAGS = $(WORKER_FLAGS) $(GST_FLAGS)
+$(B)/lint/t/fuzz/module_%: ANALYSIS_FLAGS = $(MODULE_FLAGS) $(TEST_FLAGS)
+
+# The analyzer gives a function up where it has seen this many states of it;
+# DEPTH= has its own bound, takes four times as long, and has found no more.
+DEPTH    ?= -Xclang -analyzer-config -Xclang max-nodes=50000
+CPPCHECK := cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 \
+            --enable=warning,performance,portability -D__GNUC__ \
+            '-Dvsw_log(...)=(void)0'
+
+analysis: $(ANALYSES)
+
+$(B)/lint/%.ok: % .clang-tidy | $(MODULE)
+	@mkdir -p $(@D)
+	@$(eval FLAGS := $(ANALYSIS_FLAGS))
+	@clang -MM -MP -MT $@ -MF $(@:.ok=.d) $(FLAGS) $<
+	@clang-tidy-14 --quiet $< -- $(FLAGS) $(DEPTH) > $(@:.ok=.log) 2>&1 || { \
+	    cat $(@:.ok=.log); false; }
+	@$(CPPCHECK) $(filter -I%,$(filter-out -I/%,$(FLAGS))) $<
+	@touch $@
+
+-include $(wildcard $(ANALYSES:.ok=.d))
+
+.PHONY: analysis
 
 format:
 	clang-format -i $(shell find ngx_vstream_module workers t -name '*.[ch]')
@@ -275,7 +338,7 @@ check: packages
 	@$(PROVE) -j $(JOBS) --state=save $(TESTS) || { \
 	    echo "Once more, what failed:"; $(PROVE) --state=failed; }
 
-test-programs: all cameras clients $(UNIT_BIN) $(REPLAY_BIN) \
+test-programs: all cameras clients memory $(UNIT_BIN) $(REPLAY_BIN) \
                $(B)/t/workers/camera_driver
 
 # Debian's nginx loads a sanitized module only after the sanitizer itself.

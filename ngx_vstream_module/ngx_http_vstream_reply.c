@@ -138,15 +138,16 @@ ngx_http_vstream_await_close(ngx_http_request_t *r)
 }
 
 
-ngx_int_t
-ngx_http_vstream_add_header(ngx_http_request_t *r, const char *name,
-                            ngx_str_t *value)
+/* An element is filled in at once: nginx sends all that are in the list. */
+static ngx_table_elt_t *
+ngx_http_vstream_push_header(ngx_http_request_t *r, const char *name,
+                             ngx_str_t *value)
 {
     ngx_table_elt_t *h;
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     h->hash = 1;
@@ -157,7 +158,15 @@ ngx_http_vstream_add_header(ngx_http_request_t *r, const char *name,
     h->key.len = ngx_strlen(name);
     h->value = *value;
 
-    return NGX_OK;
+    return h;
+}
+
+
+ngx_int_t
+ngx_http_vstream_add_header(ngx_http_request_t *r, const char *name,
+                            ngx_str_t *value)
+{
+    return ngx_http_vstream_push_header(r, name, value) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -266,32 +275,23 @@ static ngx_int_t
 ngx_http_vstream_add_etag(ngx_http_request_t       *r,
                           ngx_http_vstream_frame_t *frame)
 {
-    u_char          *p;
-    ngx_table_elt_t *etag;
+    ngx_str_t        etag;
     vstream_writer_t w;
 
-    p = ngx_pnalloc(r->pool, VSTREAM_FRAME_ID_MAX + 2);
-    etag = ngx_list_push(&r->headers_out.headers);
-
-    if (p == NULL || etag == NULL) {
+    etag.data = ngx_pnalloc(r->pool, VSTREAM_FRAME_ID_MAX + 2);
+    if (etag.data == NULL) {
         return NGX_ERROR;
     }
 
-    vstream_writer_init(&w, (char *) p, VSTREAM_FRAME_ID_MAX + 2);
+    vstream_writer_init(&w, (char *) etag.data, VSTREAM_FRAME_ID_MAX + 2);
     vstream_writer_text(&w, "\"");
     vstream_frame_id_write(&w, frame->info.epoch, frame->info.seq);
     vstream_writer_text(&w, "\"");
+    etag.len = w.length;
 
-    etag->hash = 1;
-#if (nginx_version >= 1023000)
-    etag->next = NULL;
-#endif
-    ngx_str_set(&etag->key, "ETag");
-    etag->value.data = p;
-    etag->value.len = w.length;
-    r->headers_out.etag = etag;
+    r->headers_out.etag = ngx_http_vstream_push_header(r, "ETag", &etag);
 
-    return NGX_OK;
+    return r->headers_out.etag ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -360,9 +360,12 @@ ngx_http_vstream_reply_frame(ngx_http_request_t       *r,
     cln = ngx_pool_cleanup_add(r->pool, 0);
     b = ngx_calloc_buf(r->pool);
 
-    if (cln == NULL || b == NULL
-        || ngx_http_vstream_reply_frame_headers(r, frame) != NGX_OK)
-    {
+    if (cln == NULL || b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_vstream_reply_frame_headers(r, frame) != NGX_OK) {
+        ngx_http_clean_header(r); /* the answer is not of this frame any more */
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

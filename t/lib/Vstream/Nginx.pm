@@ -31,7 +31,8 @@ my ($program) = grep { -x } map { "$_/nginx" }
 # routes (instead of conf/vstream.conf), tls (a port with HTTP/2 over TLS),
 # listen (parameters of it), level (of the error log, info), sockets (that a
 # worker may have, 4096), wait (0: not until Redis is there), around (a command
-# in front of it).
+# in front of it), module (instead of the one under test), preload (a library),
+# environment (a hash; added to its).
 sub start ($class, %options) {
     my $self = $class->prepare(%options);
 
@@ -61,7 +62,7 @@ sub prepare ($class, %options) {
 sub _start ($self) {
     my $process = Vstream::Process->start(
         log => "$self->{folder}/stderr.log",
-        environment => _environment(),
+        environment => $self->_environment,
         command => [ @{ $self->{around} // [] }, $self->_command, '-g',
             'daemon off;' ]);
 
@@ -78,13 +79,20 @@ sub _command ($self) {
         '-e', "$self->{folder}/error.log");
 }
 
-sub _environment {
-    my $preload = $ENV{VSTREAM_PRELOAD} or return {};
+# With a sanitizer, what else is loaded comes before it, which it must be told.
+sub _environment ($self) {
+    my @preload = grep { defined && length } $self->{preload},
+        $ENV{VSTREAM_PRELOAD};
+    my %environment = %{ $self->{environment} // {} };
 
+    $environment{LD_PRELOAD} = "@preload" if @preload;
+
+    return \%environment unless $ENV{VSTREAM_PRELOAD};
     return {
-        LD_PRELOAD => $preload,
-        ASAN_OPTIONS => 'detect_leaks=0:abort_on_error=1',
+        ASAN_OPTIONS => 'detect_leaks=0:abort_on_error=1'
+            . (@preload > 1 ? ':verify_asan_link_order=0' : ''),
         UBSAN_OPTIONS => 'halt_on_error=1:abort_on_error=1:print_stacktrace=1',
+        %environment,
     };
 }
 
@@ -122,7 +130,7 @@ sub module {
 sub main_lines ($self) {
     my $user = $> == 0 ? "user root;\n" : '';
 
-    return "load_module " . module() . ";\n$user"
+    return 'load_module ' . ($self->{module} // module()) . ";\n$user"
         . "worker_processes $self->{workers};\n"
         . "pid $self->{folder}/nginx.pid;\n"
         . "error_log $self->{folder}/error.log $self->{level};\n"
@@ -195,7 +203,7 @@ sub change ($self, %options) {
 
 # `nginx -t`: (exit status, all that it says).
 sub test ($self) {
-    my $environment = _environment();
+    my $environment = $self->_environment;
     local @ENV{ keys %$environment } = values %$environment;
 
     open my $pipe, '-|', join(' ', 'exec', $self->_command, '-t', '2>&1')
@@ -209,7 +217,7 @@ sub test ($self) {
 # As a daemon, whose pid is in its folder: for an upgrade, which the test must
 # end by itself.  Returns 0 where it runs.
 sub run ($self) {
-    my $environment = _environment();
+    my $environment = $self->_environment;
     local @ENV{ keys %$environment } = values %$environment;
 
     return system $self->_command;
