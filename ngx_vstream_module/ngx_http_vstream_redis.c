@@ -204,27 +204,42 @@ ngx_http_vstream_redis_ready(ngx_http_vstream_redis_connection_t *redis)
 }
 
 
+/* The oldest call gets its answer.  NGX_DECLINED: nobody waits for one. */
+static ngx_int_t
+ngx_http_vstream_redis_answer(ngx_http_vstream_redis_connection_t *redis,
+                              redisReply                          *reply)
+{
+    ngx_queue_t                   *q;
+    ngx_http_vstream_redis_call_t *call;
+
+    if (ngx_queue_empty(&redis->calls)) {
+        return NGX_DECLINED;
+    }
+
+    q = ngx_queue_head(&redis->calls);
+    ngx_queue_remove(q);
+    call = ngx_queue_data(q, ngx_http_vstream_redis_call_t, queue);
+
+    if (call->handler) {
+        call->handler(call->data, reply);
+    }
+
+    ngx_free(call);
+
+    return NGX_OK;
+}
+
+
 /* Whoever waits for an answer gets none. */
 static void
 ngx_http_vstream_redis_lost(ngx_http_vstream_redis_connection_t *redis,
                             ngx_uint_t                           was_ready)
 {
-    ngx_queue_t                   *q;
-    ngx_http_vstream_redis_call_t *call;
-
     redis->away -= was_ready ? ngx_http_vstream_redis_waiting(redis) : 0;
     redis->asked = 0;
 
-    while (!ngx_queue_empty(&redis->calls)) {
-        q = ngx_queue_head(&redis->calls);
-        ngx_queue_remove(q);
-        call = ngx_queue_data(q, ngx_http_vstream_redis_call_t, queue);
-
-        if (call->handler) {
-            call->handler(call->data, NULL);
-        }
-
-        ngx_free(call);
+    while (ngx_http_vstream_redis_answer(redis, NULL) == NGX_OK) {
+        /* until none is left */
     }
 
     if (was_ready && redis->index) {
@@ -298,35 +313,20 @@ ngx_http_vstream_redis_read(ngx_http_vstream_redis_connection_t *redis)
 }
 
 
-/* The oldest call gets its answer; one that nobody asked for is an error. */
+/* What was said while GREETING, or the answer to a call. */
 static const char *
-ngx_http_vstream_redis_answer(ngx_http_vstream_redis_connection_t *redis,
-                              redisReply                          *reply)
+ngx_http_vstream_redis_replied(ngx_http_vstream_redis_connection_t *redis,
+                               redisReply                          *reply)
 {
-    ngx_queue_t                   *q;
-    ngx_http_vstream_redis_call_t *call;
-
-    if (redis->state == NGX_HTTP_VSTREAM_REDIS_GREETING) {
-        if (ngx_http_vstream_redis_greeting_reply(redis, reply) == NGX_OK) {
-            ngx_http_vstream_redis_ready(redis);
-        }
-
-        return NULL;
+    if (redis->state != NGX_HTTP_VSTREAM_REDIS_GREETING) {
+        return ngx_http_vstream_redis_answer(redis, reply) == NGX_OK
+                   ? NULL
+                   : "a reply that was not asked for";
     }
 
-    if (ngx_queue_empty(&redis->calls)) {
-        return "a reply that was not asked for";
+    if (ngx_http_vstream_redis_greeting_reply(redis, reply) == NGX_OK) {
+        ngx_http_vstream_redis_ready(redis);
     }
-
-    q = ngx_queue_head(&redis->calls);
-    ngx_queue_remove(q);
-    call = ngx_queue_data(q, ngx_http_vstream_redis_call_t, queue);
-
-    if (call->handler) {
-        call->handler(call->data, reply);
-    }
-
-    ngx_free(call);
 
     return NULL;
 }
@@ -351,7 +351,7 @@ ngx_http_vstream_redis_read_replies(ngx_http_vstream_redis_connection_t *redis)
                        : ngx_http_vstream_redis_reader_error(&redis->reader);
         }
 
-        problem = ngx_http_vstream_redis_answer(redis, reply);
+        problem = ngx_http_vstream_redis_replied(redis, reply);
         freeReplyObject(reply);
 
         if (problem || redis->c != c) {

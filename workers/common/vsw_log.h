@@ -45,10 +45,12 @@ typedef struct {
         (name), NULL, (int64_t) (value)                                        \
     }
 
+#ifndef vsw_log /* cppcheck, which does not know __VA_OPT__, has its own */
 #define vsw_log(level, message, ...)                                           \
     vsw_log_write((level), (message),                                          \
                   (const vsw_log_field_t[]) {                                  \
                       __VA_ARGS__ __VA_OPT__(, ) { NULL, NULL, 0 } })
+#endif
 
 
 /* Until it is called: JSON, VSW_LOG_INFO. */

@@ -68,7 +68,9 @@ vsw_value_box_put(vsw_value_box_t *box, int64_t t_unix_us, const void *data,
     pthread_mutex_lock(&box->lock);
 
     former = box->value.data;
-    box->value = (vsw_value_t) { copy, length, t_unix_us };
+    box->value.data = copy;
+    box->value.length = length;
+    box->value.t_unix_us = t_unix_us;
     box->counts.put++;
     box->counts.late += former != NULL;
     pthread_cond_signal(&box->filled);
