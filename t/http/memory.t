@@ -79,7 +79,7 @@ wait_for(sub {
     return defined $crowd->ended;
 }, 20);
 cmp_ok $most, '>', $before + 1024, "400 viewers: $before KiB, then $most KiB";
-ok wait_for(sub { resident() <= 1.1 * $before }),
+ok wait_for(sub { resident() <= 1.1 * $before }, 20),
     'and when they have gone, no more than before'
     or diag resident();
 
