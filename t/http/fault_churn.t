@@ -10,8 +10,10 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
+use IO::Socket::INET;
 use List::Util qw(sum0);
 
+use Vstream::Faults;
 use Vstream::Http2;
 use Vstream::Load;
 use Vstream::Test;
@@ -158,40 +160,97 @@ SKIP: {
     $publisher->signal('TERM')->wait_end;
 }
 
-{
-    # No more than 64 descriptors: whoever finds none is refused, those who
-    # are there go on, Redis is reached again, and all is well afterwards.
+# The last of a viewer's pictures was taken after this time.
+sub sees_since ($viewer, $time) {
+    while (my $part = $viewer->part(0)) {
+        return 1 if $part->{headers}{'x-timestamp'} > $time;
+    }
+
+    return 0;
+}
+
+# Connections that hold what they have: each sends half a request.
+sub hold ($nginx, $count) {
+    my @sockets = map {
+        IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+            PeerPort => $nginx->port) // ()
+    } 1 .. $count;
+
+    syswrite $_, "GET /health HTTP/1.1\r\nHo" for @sockets;
+    return @sockets;
+}
+
+# A crowd of viewers and holders takes all that a worker has, and Redis dies
+# meanwhile: who is there goes on when it is back, though the crowd still takes
+# what is free; without the crowd all is as before.  Returns figures.
+sub exhaust ($what, $most, $log, %options) {
     my $publisher = publish(fps => 20);
-    my $nginx = start(main => 'worker_rlimit_nofile 64;');
+    my $nginx = start(%options);
     my @there = map { Vstream::Viewer->open($nginx, '/live/gate/stream.mjpg') }
         1 .. 5;
 
-    $nginx->expect(qr/\(24: Too many open files\)/);
+    $nginx->expect($log);
 
     my $crowd = Vstream::Load->view($nginx, '/live/gate/stream.mjpg',
-        count => 150, seconds => 4, back => 1);
+        count => $most / 4, seconds => 100, back => 1);
 
-    sleep 1;
-    $redis->command('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    sleep 1.5;
+    sleep 0.5;
 
-    my $seen = $crowd->result;
-    my @parts = map { [ $_->parts(0.05) ] } @there;
+    my @held = hold($nginx, 2 * $most);
 
-    ok $seen->{there} < 64, "without descriptors: $seen->{there} of 150 watch";
-    is $seen->{bad} + $seen->{torn}, 0, 'without descriptors: rightly';
-    is scalar(grep { @$_ < 20 } @parts), 0,
-        'without descriptors: who was there sees on'
-        or diag join ' ', map { scalar @$_ } @parts;
-    is scalar(grep { $_->ended } @there), 0,
-        'without descriptors: and stays';
-    ok wait_for(sub { $nginx->get('/ready')->{status} == 200 }, 5),
-        'with descriptors again: ready';
+    ok wait_for(sub { $nginx->error_log =~ $log }, 15), "no $what are left";
+    $redis->kill;
+    sleep($soak ? 5 : 1.5);
+    $redis->start_again;
 
+    my $back = time();
+
+    ok wait_for(sub { !grep { !sees_since($_, $back) } @there }, 15),
+        "no $what, and Redis comes back: who was there sees on";
+
+    my $again_s = time() - $back;
+
+    is scalar(grep { $_->ended } @there), 0, "no $what: and stays";
+
+    my $seen = $crowd->stop;
+
+    close $_ for @held;
+
+    ok $seen->{there} < $most, "no $what: $seen->{there} of the crowd watch";
+    is $seen->{bad} + $seen->{torn}, 0, "no $what: rightly"
+        or diag explain $seen;
+
+    my $gone = time();
+
+    ok wait_for(sub { $nginx->get('/ready')->{status} == 200 }, 10),
+        "$what again: ready";
+
+    my $recovered_s = time() - $gone;
     my $more = Vstream::Load->view($nginx, '/live/gate/stream.mjpg',
         count => 30, seconds => 2)->result;
-    is $more->{there}, 30, 'with descriptors again: viewers';
-    ok $more->{gap_ms} < 500, 'with descriptors again: which see it live';
+
+    is $more->{there}, 30, "$what again: viewers" or diag explain $more;
+    ok $more->{frames} > 30 * 10, "$what again: which see it live"
+        or diag explain $more;
+    ok wait_for(sub { $nginx->metric('vstream_redis_connections') == 2 }),
+        "$what again: all connections to Redis";
+    $publisher->signal('TERM')->wait_end;
+
+    return (most => $most, crowd => $most / 4 + @held, watched => $seen->{there},
+        redis_back_s => 0 + sprintf('%.2f', $again_s),
+        recovered_s => 0 + sprintf('%.2f', $recovered_s));
 }
+
+fault_test('N8-descriptors' => sub {
+    my $most = $soak ? 256 : 64;
+    return exhaust('descriptors', $most, qr/\(24: Too many open files\)/,
+        main => "worker_rlimit_nofile $most;");
+});
+
+fault_test('N8-connections' => sub {
+    my $most = $soak ? 256 : 64;
+    return exhaust('connections', $most, qr/worker_connections are not enough/,
+        sockets => $most);
+});
 
 finish();
