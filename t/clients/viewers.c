@@ -84,7 +84,8 @@ typedef struct {
     size_t         picture_capacity;
     char           camera[65];
     char           id[64];
-    uint64_t       epoch, seq;               /* of the picture before */
+    uint64_t       epoch, seq; /* of the picture before */
+    long           frames;
     uint64_t       newest_epoch, newest_seq; /* also of other connections */
     int64_t        newest_ms;                /* when that came */
     int64_t        taken_ms; /* the picture was, by the wall clock */
@@ -613,6 +614,7 @@ viewer_pictured(viewer_t *v, int64_t now)
 
     v->phase = PART;
     seen.frames++;
+    v->frames++;
 
     epoch = strtoull(v->id, &rest, 10);
     seq = *rest == '-' ? strtoull(rest + 1, NULL, 10) : 0;
@@ -981,6 +983,23 @@ gap_ms(long permille)
 }
 
 
+/* Pictures of the viewer that got the fewest. */
+static long
+least_frames(void)
+{
+    int  i;
+    long least;
+
+    least = viewers[0].frames;
+
+    for (i = 1; i < options.count; i++) {
+        least = viewers[i].frames < least ? viewers[i].frames : least;
+    }
+
+    return least;
+}
+
+
 static void
 report(void)
 {
@@ -1023,12 +1042,15 @@ report(void)
 
     printf("\"stalled_closed\":%ld,\"first_closed_ms\":%ld,"
            "\"last_closed_ms\":%ld,\"first_complete_ms\":%ld,"
-           "\"last_complete_ms\":%ld,\"there\":%d,\"stuck\":%d}\n",
+           "\"last_complete_ms\":%ld,\"least_frames\":%ld,\"there\":%d,"
+           "\"stuck\":%d}\n",
            seen.stalled_closed, seen.first_closed_ms, seen.last_closed_ms,
-           seen.first_complete_ms, seen.last_complete_ms, there, stuck);
+           seen.first_complete_ms, seen.last_complete_ms, least_frames(), there,
+           stuck);
     fflush(stdout);
     seen.news_gap_ms = 0;
     seen.held_up_ms = 0;
+    memset(seen.gaps, 0, sizeof(seen.gaps));
 }
 
 

@@ -127,7 +127,8 @@ sub result ($self) {
     return decode_json($lines[-1]);
 }
 
-# The same in between; news_gap_ms and held_up_ms begin anew.
+# The same in between; news_gap_ms, held_up_ms, gap_p50_ms and gap_p99_ms begin
+# anew.
 sub so_far ($self) {
     my $had = -s $self->{log};
 
@@ -162,6 +163,22 @@ sub memory (@pids) {
         while (<$file>) {
             $sum += 1024 * $1 if /^Private_(?:Clean|Dirty):\s+(\d+)/;
         }
+    }
+
+    return $sum;
+}
+
+# Memory of the kernel for all TCP connections to a port, both of their ends,
+# in bytes.
+sub kernel_memory ($port) {
+    my $sum = 0;
+
+    open my $pipe, '-|', 'ss', '-tmnH', "( sport = :$port or dport = :$port )"
+        or return 0;
+
+    while (<$pipe>) {
+        my ($fields) = /skmem:\(([^)]*)\)/ or next;
+        $sum += $_ for $fields =~ /\b(?:r|f|w|o|bl)(\d+)/g;
     }
 
     return $sum;
