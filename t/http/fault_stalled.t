@@ -21,12 +21,12 @@ use Vstream::Test;
 my $soak = $ENV{VSTREAM_SOAK};
 my ($count, $healthy, $timeout_s, $pairs) = $soak ? (1000, 200, 10, 3)
     : (100, 20, 3, 0);
-my $tls = Vstream::Process::free_port();
+my ($plain, $tls) = map { Vstream::Process::free_port() } 1 .. 2;
 my $redis = start_redis();
 my $nginx = start_nginx($redis, tls => 1, workers => 1, sockets => 8192,
     http => 'vstream_camera gate test:;'
         . 'vstream_stall_timeout ' . 1000 * $timeout_s . 'ms;',
-    server => "listen 127.0.0.1:$tls ssl;");
+    server => "listen 127.0.0.1:$plain;\nlisten 127.0.0.1:$tls ssl;");
 my ($worker) = $nginx->new_workers;
 my $path = '/live/gate/stream.mjpg';
 
@@ -45,9 +45,10 @@ sub viewers {
     return $nginx->metric('vstream_viewers{camera="gate"}');
 }
 
+# They have ports of their own, so that what the kernel holds can be told apart.
 sub healthy ($over) {
     return Vstream::Load->view($nginx, $path, count => $healthy,
-        seconds => 600, $over eq 'HTTP/1.1' ? ()
+        seconds => 600, $over eq 'HTTP/1.1' ? (port => $plain)
             : (tls => 1, port => $tls));
 }
 
@@ -60,7 +61,7 @@ sub unhealthy ($over, @drip) {
 
     return Vstream::Load->view($nginx, $path, count => $count,
         stalled => $count, seconds => 600, @drip,
-        $over eq 'TLS' ? (tls => 1, port => $tls) : ());
+        tls => $over eq 'TLS');
 }
 
 # What healthy viewers see by themselves.
@@ -74,11 +75,6 @@ sub seen_alone ($over) {
     return $viewers->stop;
 }
 
-sub port ($over) {
-    return $over eq 'HTTP/1.1' ? $nginx->port : $over eq 'TLS' ? $tls
-        : $nginx->tls_port;
-}
-
 # They come, and are closed: what each cost at most, when the last of them had
 # gone, what the healthy ones saw of it, and that while all were there.
 sub try_them ($how, $over, @drip) {
@@ -88,24 +84,25 @@ sub try_them ($how, $over, @drip) {
     ok wait_for(sub { viewers() == $healthy }, 20), "$how: healthy viewers";
 
     my $memory = Vstream::Load::memory($worker);
-    my $kernel = Vstream::Load::kernel_memory(port($over));
+    my $port = $over eq 'HTTP/1.1' ? $nginx->port : $nginx->tls_port;
     my $bad = unhealthy($over, @drip);
     my ($most, $most_kernel, $beside, $is_full) = (0, 0);
 
     ok wait_for(sub {
         my $m = Vstream::Load::memory($worker) - $memory;
-        my $k = Vstream::Load::kernel_memory(port($over)) - $kernel;
+        my $k = Vstream::Load::kernel_memory($port);
         my $there = viewers() - $healthy;
+        my $closed = stalled() - $before;
 
-        if ($there > $count / 2) {
+        if ($there > $count / 2 && $closed == 0) {
             $most = max($most, $m / $there);
             $most_kernel = max($most_kernel, $k / $there);
         }
 
         $viewers->so_far if !$is_full && $there >= $count;
         $is_full ||= $there >= $count;
-        $beside //= $viewers->so_far if $is_full && $there < $count;
-        return stalled() - $before >= $count;
+        $beside //= $viewers->so_far if $is_full && $closed > 0;
+        return $closed >= $count;
     }, $timeout_s + 120), "$how: all who take nothing are closed, and counted"
         or diag stalled() - $before;
 
