@@ -57,16 +57,19 @@ my %ways = (
 );
 
 
+# On a busy machine a handshake of TLS may itself take too long.
 sub connect_by ($way) {
-    if ($way->{http2}) {
-        my $http2 = Vstream::Http2->connect($nginx);
-        return $http2->{socket};
+    for my $try (1 .. 20) {
+        my $client = eval {
+            $way->{http2} ? Vstream::Http2->connect($nginx)
+                : Vstream::Viewer->connect($nginx, tls => $way->{tls},
+                    port => $way->{port});
+        };
+
+        return $client->{socket} if $client;
     }
 
-    my $viewer = Vstream::Viewer->connect($nginx, tls => $way->{tls},
-        port => $way->{port});
-
-    return $viewer->socket;
+    die "no connection: $@";
 }
 
 # Whatever came is of no interest.  Has it ended?
@@ -80,38 +83,42 @@ sub has_ended ($way, $socket) {
     }
 }
 
+# Who has ended, of those that hold, goes into `held`; the others say a bit more
+# when it is time to.
+sub look_at ($way, $holding, $held, $is_time) {
+    for my $key (keys %$holding) {
+        my ($socket, $since) = @{ $holding->{$key} };
+
+        next unless has_ended($way, $socket) || $is_time
+            && defined $way->{first} && !defined syswrite $socket, 'a';
+        push @$held, time() - $since;
+        delete $holding->{$key};
+    }
+}
+
 # Seconds for which each was held.
 sub held ($way, $n) {
-    my %began;
-    my @held;
-
-    for (1 .. $n) {
-        my $socket = connect_by($way);
-
-        $began{$socket} = [ $socket, time() ];
-        syswrite $socket, $way->{first} if defined $way->{first};
-    }
-
+    my (%holding, @held);
     my $next = time() + $pause;
     my $end = time() + 10 * $timeout + 60;
 
-    while (%began && time() < $end) {
-        for my $key (keys %began) {
-            my ($socket, $since) = @{ $began{$key} };
+    while (($n || %holding) && time() < $end) {
+        if ($n) {
+            my $socket = connect_by($way);
 
-            if (has_ended($way, $socket) || time() > $next
-                && defined $way->{first} && !defined syswrite $socket, 'a')
-            {
-                push @held, time() - $since;
-                delete $began{$key};
-            }
+            $holding{$socket} = [ $socket, time() ];
+            syswrite $socket, $way->{first} if defined $way->{first};
+            $n--;
         }
 
-        $next = time() + $pause if time() > $next;
-        sleep 0.02;
+        my $is_time = time() > $next;
+
+        look_at($way, \%holding, \@held, $is_time) if $is_time || !$n;
+        $next = time() + $pause if $is_time;
+        sleep 0.02 unless $n;
     }
 
-    return (@held, (9999) x keys %began);
+    return (@held, (9999) x ($n + keys %holding));
 }
 
 sub said {
@@ -133,7 +140,7 @@ fault_test(N7 => sub {
         ok @held == $n && max(@held) < 3 * $timeout + ($soak ? 2 : 15),
             sprintf "%s: %d were held for %.1f s at most", $what, $n,
             max(@held) or diag "@held";
-        is said() - $before, $n, "$what: 408 says nginx" if $way->{says};
+        ok said() - $before >= $n, "$what: 408 says nginx" if $way->{says};
         $figures{ $what =~ tr/ /_/r . '_s' } = 0 + sprintf '%.1f', max(@held);
     }
 
