@@ -146,6 +146,11 @@ sub so_far ($self) {
     croak 'viewers say nothing';
 }
 
+# What they have seen until now; they end.
+sub stop ($self) {
+    return $self->signal('TERM')->result;
+}
+
 sub program ($name) {
     my $build = $ENV{B} // 'build';
 
