@@ -5,7 +5,7 @@
 #include "ngx_http_vstream_output.h"
 
 
-/* Lends bytes to the output chain: two pieces, sent by one writev(). */
+/* Lends bytes to the output chain: two pieces, sent by one call. */
 static void
 ngx_http_vstream_output_lend(ngx_http_vstream_viewer_t *viewer, u_char *first,
                              size_t first_length, u_char *second,
