@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ typedef struct {
     int64_t live;        /* blocks allocated and not freed, since pid was set */
     int64_t allocations; /* that succeeded */
     int64_t copied;      /* bytes, by memcpy() and memmove() */
-    int64_t writes;      /* writev() */
+    int64_t writes;      /* writev() and sendmsg() */
 } page_t;
 
 
@@ -76,6 +77,7 @@ static int (*real_posix_memalign)(void **p, size_t alignment, size_t size);
 static void (*real_free)(void *p);
 static void *(*real_memmove)(void *to, const void *from, size_t n);
 static ssize_t (*real_writev)(int fd, const struct iovec *iov, int n);
+static ssize_t (*real_sendmsg)(int fd, const struct msghdr *message, int flags);
 
 
 static void *
@@ -129,6 +131,7 @@ find_all(void)
     real_posix_memalign = find("posix_memalign");
     real_memmove = find("memmove");
     real_writev = find("writev");
+    real_sendmsg = find("sendmsg");
     real_free = find("free");
     finding = 0;
 
@@ -357,6 +360,17 @@ writev(int fd, const struct iovec *iov, int n)
     }
 
     return real_writev(fd, iov, n);
+}
+
+
+ssize_t
+sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    if (is_meant()) {
+        page->writes++;
+    }
+
+    return real_sendmsg(fd, message, flags);
 }
 
 

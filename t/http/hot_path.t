@@ -1,6 +1,6 @@
-# What one more viewer costs for each frame: one writev(), and of memory
-# nothing.  Frames are received, copied and given a header once, however many
-# watch; measured as the slope between few and many viewers.
+# What one more viewer costs for each frame: one write, and of memory nothing.
+# Frames are received, copied and given a header once, however many watch;
+# measured as the slope between few and many viewers.
 
 use v5.36;
 
@@ -101,8 +101,8 @@ for my $kind ([ 'plain', '' ], [ 'with early headers', '?advance=1' ]) {
     cmp_ok $slope{copied}, '<', $size / 20,
         "$name: none of its picture is copied";
     cmp_ok abs($slope{writes} - 1), '<', 0.05,
-        "$name: and it takes one writev()";
-    diag sprintf "%s: %.4f allocations, %.0f bytes copied, %.3f writev() "
+        "$name: and it takes one write";
+    diag sprintf "%s: %.4f allocations, %.0f bytes copied, %.3f writes "
         . 'for each viewer and frame; of each frame itself %.1f allocations '
         . 'and %.2f copies', $name, @slope{qw(allocations copied writes)},
         $few{allocations} / $frames, $few{copied} / $frames / $size;
