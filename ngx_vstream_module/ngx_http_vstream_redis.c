@@ -216,9 +216,13 @@ ngx_http_vstream_redis_answer(ngx_http_vstream_redis_connection_t *redis,
         return NGX_DECLINED;
     }
 
+    /* NOLINTBEGIN(clang-analyzer-unix.Malloc): another is the head each time */
+
     q = ngx_queue_head(&redis->calls);
     ngx_queue_remove(q);
     call = ngx_queue_data(q, ngx_http_vstream_redis_call_t, queue);
+
+    /* NOLINTEND(clang-analyzer-unix.Malloc) */
 
     if (call->handler) {
         call->handler(call->data, reply);

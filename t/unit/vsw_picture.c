@@ -145,8 +145,8 @@ static void
 check_extent(int width, int height)
 {
     int             w2 = (width + 1) / 2, h2 = (height + 1) / 2;
-    size_t          luma = (size_t) (width * height);
-    size_t          chroma = (size_t) (w2 * h2);
+    size_t          luma = (size_t) width * (size_t) height;
+    size_t          chroma = (size_t) w2 * (size_t) h2;
     vstream_slice_t copy;
     uint8_t        *p, *bytes = malloc(luma + 2 * chroma);
     vsw_color_t     color;

@@ -192,6 +192,7 @@ vsw_options_set(vsw_options_t *options, const char *name, const char *value)
         return (int) vsw_options_level(value) < 0 ? -1 : 0;
     } else if (strcmp(name, "log-format") == 0) {
         options->log_format = value;
+        /* NOLINTNEXTLINE(*NonNullParamChecker): the table gives it a value */
         return strcmp(value, "json") != 0 && strcmp(value, "text") != 0;
     } else if (strcmp(name, "check") == 0) {
         options->task = VSW_CHECK;

@@ -13,7 +13,7 @@
 #include "vsw_tls.h"
 
 #define VSW_GNUTLS_X509_FMT_PEM     1
-#define VSW_GNUTLS_E_INTERNAL_ERROR -59
+#define VSW_GNUTLS_E_INTERNAL_ERROR (-59)
 
 static _Atomic(const char *) vsw_tls_ca_file;
 

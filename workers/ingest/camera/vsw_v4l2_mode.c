@@ -193,7 +193,8 @@ vsw_v4l2_mode_choose(const vsw_v4l2_mode_t *modes, size_t count,
     for (size_t i = 0; i < count; i++) {
         const vsw_v4l2_mode_t *m = &modes[i];
 
-        if (wish->format[0] != '\0' && strcmp(wish->format, m->format->name)) {
+        if (wish->format[0] != '\0'
+            && strcmp(wish->format, m->format->name) != 0) {
             continue;
         }
 
