@@ -263,17 +263,18 @@ lint: $(INGEST)
 
 # What clang's analyzer, clang-tidy (.clang-tidy) and cppcheck have to say, of
 # each file with the flags that it is built with, and again only where it or a
-# header of ours has changed since.
+# header of ours says something else than before.
 ANALYZED   := $(sort $(shell find ngx_vstream_module workers t -name '*.c'))
 ANALYSES   := $(ANALYZED:%=$(B)/lint/%.ok)
 GST_FLAGS   = $(shell pkg-config --cflags gstreamer-rtsp-server-1.0)
-TEST_FLAGS := $(CPPFLAGS) -It/unit -It/fuzz -It/bench
+TEST_FLAGS := -It/unit -It/fuzz -It/bench
 
 ANALYSIS_FLAGS = $(WORKER_FLAGS) $(TEST_FLAGS)
 $(B)/lint/ngx_vstream_module/%: ANALYSIS_FLAGS = $(MODULE_FLAGS)
 $(B)/lint/ngx_vstream_module/core/%: ANALYSIS_FLAGS = $(CORE_FLAGS)
 $(B)/lint/t/cameras/%: ANALYSIS_FLAGS = $(WORKER_FLAGS) $(GST_FLAGS)
-$(B)/lint/t/fuzz/module_%: ANALYSIS_FLAGS = $(MODULE_FLAGS) $(TEST_FLAGS)
+$(B)/lint/t/fuzz/module_%: ANALYSIS_FLAGS = $(MODULE_FLAGS) $(CPPFLAGS) \
+                                            $(TEST_FLAGS)
 
 # The analyzer gives a function up where it has seen this many states of it;
 # DEPTH= has its own bound, takes four times as long, and has found no more.
@@ -287,10 +288,13 @@ analysis: $(ANALYSES)
 $(B)/lint/%.ok: % .clang-tidy | $(MODULE)
 	@mkdir -p $(@D)
 	@$(eval FLAGS := $(ANALYSIS_FLAGS))
-	@clang -MM -MP -MT $@ -MF $(@:.ok=.d) $(FLAGS) $<
-	@clang-tidy-14 --quiet $< -- $(FLAGS) $(DEPTH) > $(@:.ok=.log) 2>&1 || { \
-	    cat $(@:.ok=.log); false; }
-	@$(CPPCHECK) $(filter -I%,$(filter-out -I/%,$(FLAGS))) $<
+	@clang -E -C -MMD -MP -MT $@ -MF $(@:.ok=.d) $(FLAGS) $< | \
+	    cat - .clang-tidy | md5sum > $(@:.ok=.new)
+	@cmp -s $(@:.ok=.new) $(@:.ok=.sum) || { \
+	    { clang-tidy-14 --quiet $< -- $(FLAGS) $(DEPTH) > $(@:.ok=.log) 2>&1 \
+	      || { cat $(@:.ok=.log); false; }; } && \
+	    $(CPPCHECK) $(filter -I%,$(filter-out -I/%,$(FLAGS))) $< && \
+	    mv $(@:.ok=.new) $(@:.ok=.sum); }
 	@touch $@
 
 -include $(wildcard $(ANALYSES:.ok=.d))
@@ -404,7 +408,7 @@ help:
 	@echo 'make bench       what it costs, compared; in build/bench'
 	@echo 'make bench-quick the same in three minutes, with more noise'
 	@echo 'make unit        unit tests alone'
-	@echo 'make lint        style, layers and documentation'
+	@echo 'make lint        style, layers, documentation and static analysis'
 	@echo 'make format      writes the typography of .clang-format'
 	@echo 'make fuzz        fuzzes the parsers, MINUTES=10 each'
 	@echo 'make packages    installs what the above need of Debian'

@@ -63,8 +63,8 @@ sub _start ($self) {
     my $process = Vstream::Process->start(
         log => "$self->{folder}/stderr.log",
         environment => $self->_environment,
-        command => [ @{ $self->{around} // [] }, $self->_command, '-g',
-            'daemon off;' ]);
+        command => [ @{ $self->{around} // [] }, $self->_valgrind,
+            $self->_command, '-g', 'daemon off;' ]);
 
     $self->{pid} = $process->pid;
 
@@ -72,6 +72,16 @@ sub _start ($self) {
         croak "nginx did not start: " . ($self->ended // 'still trying')
             . "\n" . $self->error_log;
     }
+}
+
+# VSTREAM_VALGRIND=1: memcheck, which says nothing where nothing is wrong.  It
+# takes minutes for a test, and those that measure time may fail by it.  What is
+# lost is not asked: a worker of nginx ends without freeing what it has, and
+# t/http/fault_memory.t counts blocks.
+sub _valgrind ($self) {
+    return () unless $ENV{VSTREAM_VALGRIND};
+    return (qw(valgrind --quiet --leak-check=no),
+        "--log-file=$self->{folder}/valgrind.%p");
 }
 
 sub _command ($self) {
@@ -107,7 +117,7 @@ sub _is_up ($self) {
     return defined $connections && $connections == $wanted;
 }
 
-sub wait_until ($self, $code, $seconds = 10) {
+sub wait_until ($self, $code, $seconds = $ENV{VSTREAM_VALGRIND} ? 60 : 10) {
     my $deadline = time() + $seconds;
 
     while (time() < $deadline) {
@@ -320,6 +330,7 @@ sub _read ($path) {
 # Lines that no error log should hold.
 sub complaints ($self) {
     my $text = $self->error_log . _read("$self->{folder}/stderr.log");
+    my @valgrind = map { split /\n/, _read($_) } glob "$self->{folder}/valgrind.*";
     my @lines = grep {
         /\[(?:alert|crit|emerg)\]|exited on signal|with (?:fatal )?code [1-9]/
             || /Sanitizer|runtime error:/
@@ -329,7 +340,7 @@ sub complaints ($self) {
         @lines = grep { $_ !~ $pattern } @lines;
     }
 
-    return @lines;
+    return (@lines, @valgrind);
 }
 
 1;

@@ -110,7 +110,8 @@ sub finish {
 $SIG{ALRM} = sub { diag "$0 takes too long"; exit 1 };
 $SIG{INT} = $SIG{TERM} = sub { exit 1 };
 $SIG{PIPE} = 'IGNORE';
-alarm($ENV{VSTREAM_SOAK} ? 14400 : $ENV{VSTREAM_PRELOAD} ? 600 : 240);
+alarm($ENV{VSTREAM_SOAK} ? 14400 : $ENV{VSTREAM_VALGRIND} ? 3600
+    : $ENV{VSTREAM_PRELOAD} ? 600 : 240);
 
 # Warnings of perl itself are defects of a test.
 $SIG{__WARN__} = sub ($text) { diag($text) };

@@ -13,7 +13,7 @@ use IO::Socket::SSL;
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 use Time::HiRes qw(time);
 
-my $seconds = $ENV{VSTREAM_PRELOAD} ? 20 : 5;
+my $seconds = $ENV{VSTREAM_VALGRIND} ? 60 : $ENV{VSTREAM_PRELOAD} ? 20 : 5;
 
 
 # Sends a request and reads the header of its response.  Options: version,
