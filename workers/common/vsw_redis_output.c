@@ -28,7 +28,8 @@ struct vsw_redis_chunk_s {
 };
 
 
-static void   vsw_redis_output_pass(vsw_redis_output_t *output, int fd,
+static void   vsw_redis_output_pass(vsw_redis_output_t *output,
+                                    vsw_redis_chunk_t *chunk, int fd,
                                     vstream_slice_t last);
 static size_t vsw_redis_measure(const vstream_slice_t *argv, size_t argc,
                                 const vstream_slice_t *tail);
@@ -101,7 +102,7 @@ vsw_redis_output_send(vsw_redis_output_t *output, int fd,
     }
 
     vsw_redis_append_command(chunk, argv, argc, tail);
-    vsw_redis_output_pass(output, fd, last);
+    vsw_redis_output_pass(output, chunk, fd, last);
 
     return VSTREAM_OK;
 }
@@ -112,15 +113,15 @@ vsw_redis_output_send(vsw_redis_output_t *output, int fd,
  * keeps what is not taken.
  */
 static void
-vsw_redis_output_pass(vsw_redis_output_t *output, int fd, vstream_slice_t last)
+vsw_redis_output_pass(vsw_redis_output_t *output, vsw_redis_chunk_t *chunk,
+                      int fd, vstream_slice_t last)
 {
-    vsw_redis_chunk_t *chunk = output->first;
-    struct iovec       iov[] = { { chunk->data, chunk->used },
-                                 { (void *) last.data, last.length },
-                                 { (void *) "\r\n", 2 } };
-    struct msghdr      message = { .msg_iov = iov, .msg_iovlen = 3 };
-    ssize_t            n = sendmsg(fd, &message, MSG_NOSIGNAL);
-    size_t             sent = n > 0 ? (size_t) n : 0;
+    struct iovec  iov[] = { { chunk->data, chunk->used },
+                            { (void *) last.data, last.length },
+                            { (void *) "\r\n", 2 } };
+    struct msghdr message = { .msg_iov = iov, .msg_iovlen = 3 };
+    ssize_t       n = sendmsg(fd, &message, MSG_NOSIGNAL);
+    size_t        sent = n > 0 ? (size_t) n : 0;
 
     output->unsent = chunk->used + last.length + 2;
 
