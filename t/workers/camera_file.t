@@ -46,6 +46,8 @@ subtest 'H.264: keyframes until somebody watches' => sub {
         'a keyframe a second';
     is $camera->counts->{broken}, 0, 'none broken';
     is $camera->counts->{skipped}, 0, 'none skipped';
+    is_deeply [ map { $_->{json}{message} } $camera->events('LOG') ], [],
+        'and nothing to say';
 };
 
 subtest 'stills more often than keyframes' => sub {

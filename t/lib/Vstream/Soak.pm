@@ -18,6 +18,9 @@ use Vstream::System;
 # a gap after a fault that it does not explain.
 use constant { GROWTH_KIB => 1024, WARM_UP => 600, LASTING_MS => 5000 };
 
+# As old as a newest picture may be, in seconds.
+use constant FRESH => 0.7;
+
 # A machine that holds up its viewers for longer is too busy for a verdict
 # about time: that is excused, and said.
 use constant HELD_UP_MS => 500;
@@ -113,19 +116,23 @@ sub _mishap ($self, $n, $mishap) {
         $is_held_up && @late ? (excused => \@late) : ());
 }
 
-# When all viewers have new pictures, all cameras stream and are held.
+# Seconds until all viewers have new pictures, all cameras stream and are held.
+# A picture may have been on its way, so it must last for a while.
 sub _recovery ($self, $ended, $bound) {
     my $system = $self->{system};
+    my $since;
 
     while (1) {
-        my $age = $system->news_age_ms;
         my $passed = time() - $ended;
-
-        return 0 + sprintf '%.2f', $passed if $age < 1000 * $passed
+        my $is_well = $system->news_age_ms < 1000 * min(FRESH, $passed)
             && eval { $system->leases == $system->ids }
             && $system->all_stream;
-        return undef if $passed > $bound;
-        sleep 0.2;
+
+        $since = $is_well ? $since // $passed : undef;
+        return 0 + sprintf '%.2f', $since
+            if defined $since && $passed - $since > FRESH;
+        return undef if !$is_well && $passed > $bound;
+        sleep 0.1;
     }
 }
 

@@ -61,6 +61,9 @@ vsw_decoder_codec_open(vsw_decoder_t *d, const AVCodecParameters *parameters,
     d->codec->thread_count = 1;
     d->codec->max_pixels = (int64_t) max_pixels;
 
+    /* With threads by frames, even of one, it would warn of get_buffer2. */
+    d->codec->thread_type = FF_THREAD_SLICE;
+
     rc = avcodec_open2(d->codec, codec, NULL);
     if (rc < 0) {
         vsw_failure_set_av(failure, rc, "the decoder for this camera");
