@@ -1,21 +1,22 @@
 # What the processes of a Vstream::System hold, and Redis: samples, and what
-# has grown between them.  Processes come and go: growth is that within a
-# process, over all of its role.
+# has grown between them.  Processes come and go: growth is that of all of a
+# role, and that within those which have lived for long.
 
 package Vstream::Census;
 
 use v5.36;
 
-use List::Util qw(sum0);
 use POSIX qw(sysconf _SC_CLK_TCK);
 use Time::HiRes qw(time);
 
+use Vstream::Bench qw(median);
 use Vstream::Ingest;
 use Vstream::Load;
 use Vstream::Test ();
 
-# A process that has just begun is not settled.
-use constant YOUNG => 120;
+# In seconds: a process that has just begun is not settled; one that has lived
+# for long tells of itself; samples are compared that are so far apart.
+use constant { YOUNG => 120, LONG => 900, APART => 300 };
 
 my $ticks = sysconf(_SC_CLK_TCK);
 
@@ -98,16 +99,34 @@ sub roles ($self) {
     return sort keys %roles;
 }
 
-# Growth of what a role's processes hold ("rss_kib", "descriptors"), in an
-# hour and by the samples that were taken from then on; undef: too few.
+# Growth of what all processes of a role hold together ("rss_kib",
+# "descriptors"), in an hour and by the samples that were taken from then on;
+# undef: too few.
 sub growth ($self, $role, $what, $from) {
-    return _slope($what, grep { $_->{role} eq $role && $_->{age} >= YOUNG
-        && $_->{time} >= $from } @{ $self->{processes} });
+    my %total;
+
+    $total{ $_->{time} } += $_->{$what}
+        for grep { $_->{role} eq $role && $_->{time} >= $from }
+            @{ $self->{processes} };
+
+    return _slope([ map { [ $_, $total{$_} ] } keys %total ]);
+}
+
+# The same within those that have lived for long; undef: none has.
+sub growth_within ($self, $role, $what, $from) {
+    my %lives;
+
+    push @{ $lives{ $_->{pid} } }, [ $_->{time}, $_->{$what} ]
+        for grep { $_->{role} eq $role && $_->{age} >= YOUNG
+            && $_->{time} >= $from } @{ $self->{processes} };
+
+    return _slope(grep { $_->[-1][0] - $_->[0][0] >= LONG } values %lives);
 }
 
 # The same of what Redis says of itself.
 sub redis_growth ($self, $what, $from) {
-    return _slope($what, grep { $_->{time} >= $from } @{ $self->{redis} });
+    return _slope([ map { [ $_->{time}, $_->{$what} ] }
+        grep { $_->{time} >= $from } @{ $self->{redis} } ]);
 }
 
 # The least and the most of it in Redis.
@@ -118,23 +137,25 @@ sub redis_range ($self, $what, $from) {
     return @values ? ($values[0], $values[-1]) : ();
 }
 
-# Least squares with one slope for all and a level for each process.
-sub _slope ($what, @samples) {
-    my (%groups, $above, $below);
+# The median of the slopes of all pairs of a series (Theil-Sen): a step, as of
+# the first reload of nginx, is no growth.
+sub _slope (@series) {
+    my @slopes;
 
-    push @{ $groups{ $_->{pid} } }, $_ for @samples;
+    for my $series (@series) {
+        my @points = sort { $a->[0] <=> $b->[0] } @$series;
 
-    for my $group (values %groups) {
-        my $time = sum0(map { $_->{time} } @$group) / @$group;
-        my $level = sum0(map { $_->{$what} } @$group) / @$group;
-
-        for (@$group) {
-            $above += ($_->{time} - $time) * ($_->{$what} - $level);
-            $below += ($_->{time} - $time) ** 2;
+        for my $i (0 .. $#points) {
+            for my $j (grep { $points[$_][0] - $points[$i][0] >= APART }
+                $i + 1 .. $#points)
+            {
+                push @slopes, ($points[$j][1] - $points[$i][1])
+                    / ($points[$j][0] - $points[$i][0]);
+            }
         }
     }
 
-    return @samples > 5 && $below ? 3600 * $above / $below : undef;
+    return @slopes > 10 ? 3600 * median(@slopes) : undef;
 }
 
 1;

@@ -14,9 +14,13 @@ use Vstream::Census;
 use Vstream::Mishaps;
 use Vstream::System;
 
-# What a process may grow in an hour, and what its beginning is not judged by;
-# a gap after a fault that it does not explain.
-use constant { GROWTH_KIB => 1024, WARM_UP => 600, LASTING_MS => 5000 };
+# What a role may grow in an hour; what its beginning is not judged by, in
+# seconds; a gap after a fault that it does not explain.
+my %most_growth = (rss_kib => 1024, descriptors => 1);
+use constant { WARM_UP => 600, LASTING_MS => 5000 };
+
+# Growth is told of shorter runs, too, but tells little.
+use constant JUDGED => 3000;
 
 # As old as a newest picture may be, in seconds.
 use constant FRESH => 0.7;
@@ -253,35 +257,37 @@ sub _growth ($self) {
     my @grown;
 
     for my $role ($census->roles) {
-        my $rss = $census->growth($role, 'rss_kib', $from) // next;
-        my $descriptors = $census->growth($role, 'descriptors', $from);
+        for my $what (qw(rss_kib descriptors)) {
+            my %grows = (all => $census->growth($role, $what, $from),
+                within => $census->growth_within($role, $what, $from));
 
-        $self->_grows($role, rss_kib => $rss, descriptors => $descriptors);
-        push @grown, "$role grows by $rss KiB/h" if $rss > GROWTH_KIB;
-        push @grown, "$role grows by $descriptors descriptors/h"
-            if $descriptors > 1;
+            delete $grows{$_} for grep { !defined $grows{$_} } keys %grows;
+            $self->_grows($role, $what, %grows);
+            push @grown, map { "$role: $what grows by $grows{$_}/h, $_" }
+                grep { $grows{$_} > $most_growth{$what} } sort keys %grows;
+        }
     }
 
-    my $used = $census->redis_growth('used_kib', $from) // return @grown;
+    my $used = $census->redis_growth('used_kib', $from) // return ();
     my @leases = $census->redis_range('leases', $self->{began});
     my @keys = $census->redis_range('keys', $from);
     my @clients = $census->redis_range('clients', $from);
 
-    $self->_grows('redis data', used_kib => $used);
+    $self->_grows('redis data', 'used_kib', all => $used);
     $self->_say(role => 'redis data', leases => \@leases, keys => \@keys,
         clients => \@clients);
-    push @grown, "Redis's data grow by $used KiB/h" if $used > GROWTH_KIB;
+    push @grown, "Redis's data grow by $used KiB/h"
+        if $used > $most_growth{rss_kib};
     push @grown, "between $leases[0] and $leases[1] leases"
         if grep { $_ != $self->{system}->ids } @leases;
 
-    return @grown;
+    return time() - $from >= JUDGED ? @grown : ();
 }
 
-# What a role's processes grow in an hour.
-sub _grows ($self, $role, %grows) {
+# What a role's processes grow in an hour: all, and within one.
+sub _grows ($self, $role, $what, %grows) {
     $_ = 0 + sprintf '%.2f', $_ for values %grows;
-    $self->{growth}{$role} = \%grows;
-    $self->_say(role => $role, grows_per_hour => \%grows);
+    $self->{growth}{$role}{$what} = \%grows if %grows;
 }
 
 1;
