@@ -145,7 +145,7 @@ fault_test(N1 => sub {
     }
 
     my $half = int($reloads / 2);
-    my $growth = growth(@$memory[ $reloads / 10 .. $#$memory ]);
+    my $growth = growth(@$memory[ $half .. $#$memory ]);
 
     ok min(@$memory[ $half .. $#$memory ])
         <= min(@$memory[ 1 .. $half - 1 ]) + 200_000
