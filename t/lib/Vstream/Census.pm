@@ -6,6 +6,7 @@ package Vstream::Census;
 
 use v5.36;
 
+use List::Util qw(min);
 use POSIX qw(sysconf _SC_CLK_TCK);
 use Time::HiRes qw(time);
 
@@ -16,7 +17,7 @@ use Vstream::Test ();
 
 # In seconds: a process that has just begun is not settled; one that has lived
 # for long tells of itself; samples are compared that are so far apart.
-use constant { YOUNG => 120, LONG => 900, APART => 300 };
+use constant { YOUNG => 120, LONG => 900, APART => 240 };
 
 my $ticks = sysconf(_SC_CLK_TCK);
 
@@ -112,15 +113,23 @@ sub growth ($self, $role, $what, $from) {
     return _slope([ map { [ $_, $total{$_} ] } keys %total ]);
 }
 
-# The same within those that have lived for long; undef: none has.
+# The same within those that have lived for long; undef: none has.  A step, as
+# of the first reload of nginx, is no growth: that goes on in both halves.
 sub growth_within ($self, $role, $what, $from) {
-    my %lives;
+    my (%lives, @halves);
 
     push @{ $lives{ $_->{pid} } }, [ $_->{time}, $_->{$what} ]
         for grep { $_->{role} eq $role && $_->{age} >= YOUNG
             && $_->{time} >= $from } @{ $self->{processes} };
 
-    return _slope(grep { $_->[-1][0] - $_->[0][0] >= LONG } values %lives);
+    for my $life (grep { $_->[-1][0] - $_->[0][0] >= LONG } values %lives) {
+        my $middle = @$life / 2;
+
+        push @{ $halves[0] }, [ @$life[0 .. $middle - 1] ];
+        push @{ $halves[1] }, [ @$life[$middle .. $#$life] ];
+    }
+
+    return @halves ? min(map { _slope(@$_) // return undef } @halves) : undef;
 }
 
 # The same of what Redis says of itself.
@@ -137,8 +146,7 @@ sub redis_range ($self, $what, $from) {
     return @values ? ($values[0], $values[-1]) : ();
 }
 
-# The median of the slopes of all pairs of a series (Theil-Sen): a step, as of
-# the first reload of nginx, is no growth.
+# The median of the slopes of all pairs of a series (Theil-Sen).
 sub _slope (@series) {
     my @slopes;
 
