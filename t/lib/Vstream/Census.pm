@@ -68,10 +68,10 @@ sub _processes ($self, $system) {
     return @processes;
 }
 
+# Empty: it has just ended.
 sub _held ($pid) {
-    my ($rss, $pss) = map { $_ // return () }
-        Vstream::Ingest::read_file("/proc/$pid/smaps_rollup")
-        =~ /^Rss:\s+(\d+).*^Pss:\s+(\d+)/ms;
+    my ($rss, $pss) = Vstream::Ingest::read_file("/proc/$pid/smaps_rollup")
+        =~ /^Rss:\s+(\d+).*?^Pss:\s+(\d+)/ms or return ();
     my @fields = split ' ',
         Vstream::Ingest::read_file("/proc/$pid/stat") =~ s/.*\) //sr;
 

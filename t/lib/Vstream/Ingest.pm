@@ -124,7 +124,8 @@ sub get ($self, $path) {
 sub overview ($self) {
     my $answer = $self->get('/cameras');
 
-    croak "/cameras: $answer->{status}" if $answer->{status} != 200;
+    croak "/cameras: $answer->{status} $answer->{content}"
+        if $answer->{status} != 200;
 
     my $overview = decode_json($answer->{content});
 

@@ -82,8 +82,11 @@ sub _say ($self, %line) {
 sub _now ($self) { return 0 + sprintf '%.1f', time() - $self->{began} }
 
 sub _sample ($self) {
-    $self->_say(at_s => $self->_now,
-        sample => $self->{census}->sample($self->{system}));
+    my $sample = eval { $self->{census}->sample($self->{system}) };
+
+    push @{ $self->{regrets} }, "no sample at @{[ $self->_now ]} s: $@"
+        if !$sample;
+    $self->_say(at_s => $self->_now, sample => $sample);
 }
 
 # One fault: its line.
@@ -198,7 +201,7 @@ sub _unwell ($self) {
 sub _verdict ($self) {
     my ($system, $census) = @$self{qw(system census)};
     my $seen = $system->seen;
-    my @regrets = $system->stop;
+    my @regrets = (@{ $self->{regrets} }, $system->stop);
     my @failed = grep { !$_->{ok} } @{ $self->{lines} };
     my @refused = $self->_refusals;
 
