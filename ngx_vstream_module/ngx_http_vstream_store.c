@@ -21,6 +21,7 @@
 
 #define NGX_HTTP_VSTREAM_STORE_TICK   250
 #define NGX_HTTP_VSTREAM_STORE_CROWD  64   /* watches */
+#define NGX_HTTP_VSTREAM_STORE_CALM   2000 /* their most is counted over it */
 #define NGX_HTTP_VSTREAM_STORE_LINGER 1000 /* subscribed without a viewer */
 #define NGX_HTTP_VSTREAM_STORE_FORGET 2000 /* kept without a watch */
 #define NGX_HTTP_VSTREAM_STORE_REVIEW 5000 /* a live camera is looked up */
@@ -64,6 +65,8 @@ static ngx_queue_t                   ngx_http_vstream_store_cameras;
 static ngx_uint_t                    ngx_http_vstream_store_ncameras;
 static ngx_uint_t                    ngx_http_vstream_store_nwatches;
 static ngx_uint_t  ngx_http_vstream_store_most; /* since memory was returned */
+static ngx_uint_t  ngx_http_vstream_store_recent; /* most since `since` */
+static ngx_msec_t  ngx_http_vstream_store_since;
 static ngx_queue_t ngx_http_vstream_store_fresh;
 static ngx_event_t ngx_http_vstream_store_timer;
 static ngx_connection_t ngx_http_vstream_store_nobody; /* for debug logs */
@@ -340,8 +343,8 @@ ngx_http_vstream_store_watch(ngx_http_vstream_watch_t *watch, ngx_str_t *id,
     watch->waiting = !camera->confirmed;
     ngx_queue_insert_tail(&camera->watches, &watch->queue);
     ngx_http_vstream_store_nwatches++;
-    ngx_http_vstream_store_most =
-        ngx_max(ngx_http_vstream_store_most, ngx_http_vstream_store_nwatches);
+    ngx_http_vstream_store_recent =
+        ngx_max(ngx_http_vstream_store_recent, ngx_http_vstream_store_nwatches);
 
     if (live) {
         ngx_http_vstream_store_make_live(watch);
@@ -736,16 +739,33 @@ ngx_http_vstream_store_look_after(ngx_http_vstream_camera_t *camera)
 
 /*
  * The C library keeps memory that was freed, because of what lies above it.
- * When most of those who were here have left, it is told to return it.
+ * When most of those who were here have left, it is told to return it.  That
+ * takes milliseconds: not for those who all get their picture at once, and are
+ * back a moment later.
  */
 static void
 ngx_http_vstream_store_return_memory(void)
 {
-    if (2 * ngx_http_vstream_store_nwatches + NGX_HTTP_VSTREAM_STORE_CROWD
-        <= ngx_http_vstream_store_most)
+    ngx_uint_t recent;
+
+    if (ngx_current_msec - ngx_http_vstream_store_since
+        < NGX_HTTP_VSTREAM_STORE_CALM)
     {
-        ngx_http_vstream_store_most = ngx_http_vstream_store_nwatches;
+        return;
+    }
+
+    recent = ngx_http_vstream_store_recent;
+    ngx_http_vstream_store_recent = ngx_http_vstream_store_nwatches;
+    ngx_http_vstream_store_since = ngx_current_msec;
+
+    if (2 * recent + NGX_HTTP_VSTREAM_STORE_CROWD
+        <= ngx_http_vstream_store_most) {
+        ngx_http_vstream_store_most = recent;
         (void) malloc_trim(0);
+
+    } else {
+        ngx_http_vstream_store_most =
+            ngx_max(ngx_http_vstream_store_most, recent);
     }
 }
 

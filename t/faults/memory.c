@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +38,7 @@ typedef struct {
     int64_t allocations; /* that succeeded */
     int64_t copied;      /* bytes, by memcpy() and memmove() */
     int64_t writes;      /* writev() and sendmsg() */
+    int64_t trims;       /* malloc_trim() */
 } page_t;
 
 
@@ -78,6 +80,7 @@ static void (*real_free)(void *p);
 static void *(*real_memmove)(void *to, const void *from, size_t n);
 static ssize_t (*real_writev)(int fd, const struct iovec *iov, int n);
 static ssize_t (*real_sendmsg)(int fd, const struct msghdr *message, int flags);
+static int (*real_malloc_trim)(size_t pad);
 
 
 static void *
@@ -132,6 +135,7 @@ find_all(void)
     real_memmove = find("memmove");
     real_writev = find("writev");
     real_sendmsg = find("sendmsg");
+    real_malloc_trim = find("malloc_trim");
     real_free = find("free");
     finding = 0;
 
@@ -371,6 +375,17 @@ sendmsg(int fd, const struct msghdr *message, int flags)
     }
 
     return real_sendmsg(fd, message, flags);
+}
+
+
+int
+malloc_trim(size_t pad)
+{
+    if (is_meant()) {
+        page->trims++;
+    }
+
+    return real_malloc_trim(pad);
 }
 
 

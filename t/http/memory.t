@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use Vstream::Load;
+use Vstream::Memory;
 use Vstream::Test;
 
 plan skip_all => 'a sanitizer keeps what is freed' if $ENV{VSTREAM_PRELOAD};
@@ -82,5 +83,29 @@ cmp_ok $most, '>', $before + 1024, "400 viewers: $before KiB, then $most KiB";
 ok wait_for(sub { resident() <= 1.1 * $before }, 20),
     'and when they have gone, no more than before'
     or diag resident();
+
+# Those who all get their picture at once, and ask for the next one, have not
+# left: that memory is returned takes time from everybody else.
+my $memory = Vstream::Memory->create;
+my $other = start_nginx($redis, $memory->options, workers => 1);
+
+$memory->watch($other->new_workers);
+my @polls;
+
+for my $round (1 .. 6) {
+    @polls = map {
+        Vstream::Viewer->open($other,
+            '/live/m1/frame.jpg?after=' . $cameras[0]->frame_id, unread => 1)
+    } 1 .. 100;
+
+    sleep 0.3; # all of them wait
+    $cameras[0]->publish;
+    $_->read_header for @polls;
+    sleep 0.3; # and nobody does
+    $_->close for @polls;
+}
+
+cmp_ok $memory->trims, '<', 3, 'a crowd that comes back at once has not left';
+ok wait_for(sub { $memory->trims }, 10), 'until it stays away';
 
 finish();

@@ -12,7 +12,7 @@ use FindBin;
 use Vstream::Test ();
 
 my @fields = qw(pid fail_at lasting seen failed live allocations copied
-    writes);
+    writes trims);
 my %offset = map { $fields[$_] => 8 * $_ } 0 .. $#fields;
 my $count = 0;
 
@@ -64,11 +64,13 @@ sub allow ($self) {
     return $self->get('failed');
 }
 
-# Blocks that are not freed; what succeeded; bytes copied; calls of writev().
+# Blocks that are not freed; what succeeded; bytes copied; calls of writev();
+# how often the C library was told to return what is free.
 sub live ($self)        { return $self->get('live') }
 sub allocations ($self) { return $self->get('allocations') }
 sub copied ($self)      { return $self->get('copied') }
 sub writes ($self)      { return $self->get('writes') }
+sub trims ($self)       { return $self->get('trims') }
 
 sub get ($self, $field) {
     sysseek $self->{file}, $offset{$field}, 0 or croak "$!";
