@@ -565,7 +565,12 @@ ngx_http_vstream_redis_connection_flush(
         redis->out_length = 0;
     }
 
-    return ngx_handle_write_event(c->write, 0);
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        ngx_http_vstream_redis_connection_fail(redis);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
