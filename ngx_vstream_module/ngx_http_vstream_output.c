@@ -212,17 +212,11 @@ ngx_http_vstream_output_begin(ngx_http_vstream_viewer_t *viewer)
     c = viewer->connection;
 
     viewer->chunked = r->chunked;
-    viewer->direct = r == r->main && r->stream == NULL && r->limit_rate_set
+    viewer->direct = c->send_chain == ngx_send_chain && r->limit_rate_set
                      && r->limit_rate == 0 && !r->filter_need_in_memory
                      && !r->main_filter_need_in_memory
                      && !r->filter_need_temporary && r->out == NULL
                      && r->postponed == NULL && !c->buffered && !viewer->busy;
-
-#if (NGX_SSL)
-    if (c->ssl) {
-        viewer->direct = 0;
-    }
-#endif
 }
 
 
