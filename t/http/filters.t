@@ -18,6 +18,7 @@ my $nginx = start_nginx($redis, tls => 1, http => <<'END', server => <<'END2');
     gzip_http_version 1.0;
     gzip_types *;
     gzip_proxied any;
+    charset_map koi8-r bytes { 2d 5f; }
 END
     location /slow/ { limit_rate 400k; vstream_mjpeg $arg_camera; }
     location /slow-frame/ { limit_rate 400k; vstream_snapshot $arg_camera; }
@@ -27,6 +28,25 @@ END
     }
     location /delayed/ { tcp_nodelay off; vstream_mjpeg $arg_camera; }
     location /postponed/ { postpone_output 64k; vstream_mjpeg $arg_camera; }
+    location /all/ { vstream_mjpeg $arg_camera; }
+    location /substituted/ {
+        sub_filter_types *;
+        sub_filter_once off;
+        sub_filter X-Frame-Seq: X-Frame-Number:;
+        vstream_mjpeg $arg_camera;
+    }
+    location /before/ {
+        addition_types *;
+        add_before_body /hello;
+        vstream_mjpeg $arg_camera;
+    }
+    location /hello { default_type text/plain; return 200 "hello\r\n"; }
+    location /recoded/ {
+        charset_types *;
+        source_charset koi8-r;
+        charset bytes;
+        vstream_mjpeg $arg_camera;
+    }
     location /proxied/ {
         rewrite ^/proxied(.*)$ /live$1 break;
         proxy_pass http://127.0.0.1:$server_port;
@@ -139,6 +159,68 @@ for my $case (
         is_bytes $v->new_part->{jpeg}, $c->jpeg, 'a frame';
         cmp_ok time() - $began, '<', 1, 'is not buffered';
     }
+}
+
+# What a filter does, it does to all pictures, and not to the first alone.  The
+# bytes of a still and four frames.
+sub some_bytes ($path) {
+    my $c = camera();
+    my $v = viewer($path, $c);
+    my $bytes = '';
+
+    for my $n (1 .. 5) {
+        wait_for(sub {
+            $bytes .= $v->available;
+            return $n <= (() = $bytes =~ /^X.Frame.(?:Seq|Number): /mg);
+        });
+        $c->push_frame if $n < 5;
+    }
+
+    return $bytes;
+}
+
+for my $case (
+    [ '/substituted/', 'sub_filter', qr/^/, 'X-Frame-Number' ],
+    [ '/before/', 'add_before_body', qr/^hello\r\n--/, 'X-Frame-Seq' ],
+    [ '/recoded/', 'charset_map', qr/^__/, 'X_Frame_Seq' ],
+) {
+    my ($path, $name, $begins, $field) = @$case;
+    my $bytes = some_bytes($path);
+    my @fields = $bytes =~ /^(X.Frame.(?:Seq|Number)): \d+\r$/mg;
+
+    like $bytes, $begins, "$name: before all parts";
+    is_deeply \@fields, [ ($field) x 5 ], 'and in each of them';
+}
+
+# $body_bytes_sent is what came, framing and all, whoever has sent it.
+for my $version ('1.0', '1.1') {
+    my $c = camera();
+    my $v = Vstream::Viewer->open($nginx, '/all/?camera=' . $c->id,
+        version => $version, unread => 1);
+    my ($quiet, $all, $logged) = (0, '', undef);
+
+    wait_for(sub { $c->watchers });
+
+    for (1 .. 6) {
+        $c->push_frame;
+        sleep 0.05;
+    }
+
+    while ($quiet++ < 4) {
+        sleep 0.1;
+        $quiet = 0 while sysread $v->socket, $all, 1_000_000, length $all;
+    }
+
+    $v->close;
+    wait_for(sub {
+        ($logged) = $nginx->access_log =~ / (\d+) camera=@{[ $c->id ]} /;
+        return defined $logged;
+    });
+
+    my $body = length $all =~ s/^.*?\r\n\r\n//sr;
+
+    cmp_ok $body, '>', 5 * $size, "HTTP/$version: $body bytes came";
+    is $logged, $body, 'and as many are logged';
 }
 
 finish();
