@@ -59,6 +59,12 @@ test_percent_signs(void **state)
     check_mask(&mask, "in a URL: 50%2525off", "in a URL: ***");
     check_mask(&mask, "another: 50%off", "another: 50%off");
     vsw_mask_clear(&mask);
+
+    /* encoded, it begins as it is */
+    assert_int_equal(vsw_mask_add(&mask, "100%"), VSTREAM_OK);
+    check_mask(&mask, "as it is: 100%", "as it is: ***");
+    check_mask(&mask, "in a URL: 100%25", "in a URL: ***");
+    vsw_mask_clear(&mask);
 }
 
 

@@ -68,18 +68,16 @@ vsw_percent_decode(const char *text)
 
 /*
  * The length of `secret` as it stands at the start of `text`; 0: it does not.
- * As it is comes first: one that holds "%25" itself looks encoded.
+ * Encoded, it is never shorter than as it is; but one that holds "%25" itself
+ * may stand there as it is alone.
  */
 static size_t
 vsw_mask_match(const char *text, const char *secret)
 {
     int         byte;
     size_t      length = strlen(secret);
+    size_t      plain = strncmp(text, secret, length) == 0 ? length : 0;
     const char *p = text;
-
-    if (strncmp(text, secret, length) == 0) {
-        return length;
-    }
 
     for (; *secret != '\0'; secret++) {
         byte = vsw_percent_decode(p);
@@ -91,7 +89,7 @@ vsw_mask_match(const char *text, const char *secret)
             p++;
 
         } else {
-            return 0;
+            return plain;
         }
     }
 
