@@ -4,8 +4,9 @@
  * and so does the interposed bind().
  */
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "vstream_source_option.h"
@@ -79,13 +80,15 @@ vsw_udp_read(vsw_udp_t *udp, const char *text)
 static bool
 vsw_udp_is_multicast(const vsw_udp_t *udp)
 {
-    long first = strtol(udp->address, NULL, 10);
+    struct in_addr  v4;
+    struct in6_addr v6;
 
-    if (strchr(udp->address, ':') != NULL) {
-        return strncasecmp(udp->address, "ff", 2) == 0;
+    if (inet_pton(AF_INET, udp->address, &v4) == 1) {
+        return IN_MULTICAST(ntohl(v4.s_addr));
     }
 
-    return first >= 224 && first <= 239;
+    return inet_pton(AF_INET6, udp->address, &v6) == 1
+           && IN6_IS_ADDR_MULTICAST(&v6);
 }
 
 
