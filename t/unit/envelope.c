@@ -469,6 +469,59 @@ lines(void **state)
 }
 
 
+/* Of what JSON may escape, that which base64 has, and what it has not. */
+static void
+escapes(void **state)
+{
+    static const char *const bad[] = {
+        "{\"frame\":\"\\/9j\\b\"}",
+        "{\"frame\":\"\\/9j\\u00e9\"}",
+        "{\"frame\":\"\\/9j\\u00g0\"}",
+        "{\"frame\":\"\\/9j\\u00\"}",
+    };
+
+    size_t             i, length;
+    vstream_envelope_t envelope;
+    unsigned char      out[16];
+
+    (void) state;
+
+    assert_int_equal(
+        take(unit_slice("{\"frame\":\"\\/9j\\t\\r\\n\\u002F\\u002f4AA\"}"),
+             &envelope, out, sizeof(out), &length),
+        OK);
+    assert_int_equal(length, 6);
+    assert_memory_equal(out, "\xff\xd8\xff\xff\x80\x00", 6);
+
+    for (i = 0; i < UNIT_COUNT(bad); i++) {
+        assert_int_equal(
+            take(unit_slice(bad[i]), &envelope, out, sizeof(out), &length),
+            BAD_BASE64);
+    }
+}
+
+
+/* Each result has words of its own. */
+static void
+words(void **state)
+{
+    int         i, k;
+    const char *text;
+
+    (void) state;
+
+    for (i = VSTREAM_ENVELOPE_OK; i <= VSTREAM_ENVELOPE_TOO_LARGE + 1; i++) {
+        text = vstream_envelope_result_text((vstream_envelope_result_t) i);
+        assert_true(strlen(text) > 0);
+
+        for (k = VSTREAM_ENVELOPE_OK; k < i; k++) {
+            assert_string_not_equal(text, vstream_envelope_result_text(
+                                              (vstream_envelope_result_t) k));
+        }
+    }
+}
+
+
 int
 main(void)
 {
@@ -478,7 +531,8 @@ main(void)
         cmocka_unit_test(json),        cmocka_unit_test(refused),
         cmocka_unit_test(depth_limit), cmocka_unit_test(capacity_limit),
         cmocka_unit_test(in_place),    cmocka_unit_test(cut),
-        cmocka_unit_test(lines),
+        cmocka_unit_test(lines),       cmocka_unit_test(escapes),
+        cmocka_unit_test(words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -303,6 +303,29 @@ scan_limit(void **state)
 }
 
 
+/* Counters are named by these. */
+static void
+words(void **state)
+{
+    int         i, k;
+    const char *text;
+
+    (void) state;
+
+    for (i = VSTREAM_JPEG_OK; i <= VSTREAM_JPEG_TOO_LARGE + 1; i++) {
+        text = vstream_jpeg_result_text((vstream_jpeg_result_t) i);
+        assert_true(text[0] != '\0'
+                    && strspn(text, "abcdefghijklmnopqrstuvwxyz_")
+                           == strlen(text));
+
+        for (k = VSTREAM_JPEG_OK; k < i; k++) {
+            assert_string_not_equal(
+                text, vstream_jpeg_result_text((vstream_jpeg_result_t) k));
+        }
+    }
+}
+
+
 /* A picture with any one byte changed is judged, whatever the judgement. */
 static void
 any_byte(void **state)
@@ -337,7 +360,7 @@ main(void)
         cmocka_unit_test(results),     cmocka_unit_test(content),
         cmocka_unit_test(prefixes),    cmocka_unit_test(padding),
         cmocka_unit_test(pixel_limit), cmocka_unit_test(scan_limit),
-        cmocka_unit_test(any_byte),
+        cmocka_unit_test(any_byte),    cmocka_unit_test(words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
