@@ -34,6 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (fd == -1) {
         fd = memfd_create("ingest.yaml", 0);
+        setenv("SSL_CERT_FILE", "/dev/null", 1); /* there are many to read */
     }
 
     snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
