@@ -161,7 +161,7 @@ $(B)/t/bench/mjpeg_%: t/bench/mjpeg_%.c t/bench/ages.h
 # under AddressSanitizer and UndefinedBehaviorSanitizer.
 UNIT_BIN := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*.c)))
 
-TEST_CC   = $(CC) -fuse-ld=gold -std=gnu11 $(WARN) $(SANFLAGS) $(CFLAGS) \
+TEST_CC   = $(CC) -fuse-ld=gold -std=gnu11 $(WARN) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) \
             -Ingx_vstream_module/core -o $@
 
 $(B)/t/unit/%: t/unit/%.c t/unit/unit.h $(CORE_OBJ)
@@ -196,7 +196,7 @@ $(B)/t/workers/camera_driver: t/workers/camera_driver.c $(CAMERA_OBJ) \
 
 # Fuzz targets.  A name says what is under test: vsw_* is of the camera process,
 # ingest_* of the supervisor, module_* of the module, without nginx (see
-# t/fuzz/nginx.h); the others are of core.  They are linked with archives, so
+# t/fuzz/fuzz_nginx.h); the others are of core.  They are linked with archives, so
 # that a target may include a .c file whose functions it calls by name.
 FUZZ_NAMES := $(patsubst t/fuzz/%.c,%,$(filter-out %/replay.c, \
                   $(sort $(wildcard t/fuzz/*.c))))
@@ -210,6 +210,10 @@ FUZZ_LINK   = $(FUZZ_CC) -fsanitize=fuzzer,address,undefined \
               -Ingx_vstream_module/core -o $@
 
 FUZZ_WORKERS = $(CPPFLAGS) -Iworkers/ingest $(PKGFLAGS)
+# Of what an included file wants of nginx, that which no target reaches is not
+# there.
+FUZZ_MODULE  = $(MODULE_FLAGS) -Wno-write-strings -fno-pie -no-pie \
+               -Wl,--unresolved-symbols=ignore-all
 FUZZ_LIBS    = -Wl,--as-needed -ljansson
 
 CORE_AR    := $(CORE_OBJ)
@@ -253,7 +257,7 @@ endef
 
 $(eval $(call fuzz_room,vsw,FUZZ_WORKERS,workers.a core.a,,$$(LIBS)))
 $(eval $(call fuzz_room,ingest,FUZZ_WORKERS,workers.a core.a,,$$(LIBS)))
-$(eval $(call fuzz_room,module,MODULE_FLAGS,core.a,$(MODULE),-lhiredis -lssl -lcrypto))
+$(eval $(call fuzz_room,module,FUZZ_MODULE,core.a,$(MODULE),-lhiredis -lssl -lcrypto))
 
 unit: $(UNIT_BIN) $(REPLAY_BIN)
 	B=$(B) prove $(filter-out %/print_script,$(UNIT_BIN)) t/unit/*.t
@@ -305,17 +309,34 @@ format:
 	clang-format -i $(shell find ngx_vstream_module workers t -name '*.[ch]')
 
 # What is found stays in build/fuzz; put it into t/fuzz/corpus with its cure.
-fuzz: $(FUZZ_BIN)
-	@set -e; for target in $(FUZZ_BIN); do \
-	    name=$$(basename $$target); echo "fuzzing $$name"; \
-	    mkdir -p build/fuzz/corpus/$$name; \
-	    $$target -max_total_time=$$((60 * $(MINUTES) + 1)) -max_len=4096 \
-	        -print_final_stats=1 -verbosity=0 \
-	        -artifact_prefix=build/fuzz/$$name- \
-	        build/fuzz/corpus/$$name t/fuzz/corpus/$$name; \
-	done
+MINUTES ?= 10
+fuzz: packages
+	@$(MAKE) --no-print-directory -j $$(nproc) $(FUZZ_BIN)
+	@t/fuzz/run --minutes $(MINUTES) --jobs $(JOBS) $(TARGETS)
 
 .PHONY: unit lint format fuzz
+
+# Lines that tests reach: unit tests, the corpora of the fuzz targets, and some
+# of what runs nginx and vstream-ingest.
+COVERAGE := B=build/coverage OPT=-O0 SANFLAGS=--coverage \
+            LDFLAGS="-Wl,--wrap=_exit build/coverage/exit.o"
+COVERAGE_TESTS ?= $(addprefix t/http/,access.t conf.t filters.t health.t \
+                      metrics.t mjpeg.t renditions.t snapshot.t status.t wall.t) \
+                  $(addprefix t/workers/,camera_changes.t camera_containers.t \
+                      camera_file.t camera_http.t \
+                      camera_pattern.t camera_poll.t camera_rtsp.t \
+                      camera_substream.t leases.t process.t redis.t secrets.t)
+coverage: packages
+	@mkdir -p build/coverage
+	@$(CC) -c t/coverage/exit.c -o build/coverage/exit.o
+	@$(MAKE) --no-print-directory -j $$(nproc) $(COVERAGE) test-programs media
+	@find build/coverage -name '*.gcda' -delete
+	@B=build/coverage prove --timer -j $(JOBS) t/unit/*.t \
+	    $(filter-out %/print_script,$(UNIT_BIN:$(B)/%=build/coverage/%)) \
+	    $(wildcard $(COVERAGE_TESTS)); failed=$$?; \
+	    t/coverage/report && exit $$failed
+
+.PHONY: coverage
 
 # The local stack and the whole suite; conf/local/run says what it does.
 LOCAL := PORT="$(PORT)" RUN_DIR="$(RUN_DIR)" KAFKA="$(KAFKA)" B="$(B)" \
@@ -410,7 +431,10 @@ help:
 	@echo 'make unit        unit tests alone'
 	@echo 'make lint        style, layers, documentation and static analysis'
 	@echo 'make format      writes the typography of .clang-format'
-	@echo 'make fuzz        fuzzes the parsers, MINUTES=10 each'
+	@echo 'make fuzz        fuzzes readers and writers, MINUTES=10 each, JOBS= at a'
+	@echo '                 time; TARGETS= names some'
+	@echo 'make coverage    lines that tests reach, core 90 % at least; in'
+	@echo '                 build/coverage/html'
 	@echo 'make packages    installs what the above need of Debian'
 	@echo 'make kafka       fetches Apache Kafka, for the demo and the tests'
 	@echo 'make redis6      fetches a Redis that is too old, for the tests'

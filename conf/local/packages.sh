@@ -14,7 +14,7 @@ PACKAGES_CAMERAS="ffmpeg libgstrtspserver-1.0-dev
 PACKAGES_CHECKS="perl libio-socket-ssl-perl libcmocka-dev clang-format binutils
     curl openssl nghttp2-client prometheus chromium procps ca-certificates
     kcat python3-pip python3-jsonschema libnginx-mod-rtmp iproute2 nftables
-    clang clang-tidy-14 cppcheck valgrind"
+    clang clang-tidy-14 cppcheck valgrind gcovr"
 
 # What vstream is measured against, and with.
 PACKAGES_BENCH="gunicorn python3-flask python3-opencv libnginx-mod-nchan wrk
