@@ -6,6 +6,8 @@
 
 #include "module_replies.h"
 
+#include <jansson.h>
+
 #include "ngx_http_vstream_redis_survey.c"
 #include "ngx_http_vstream_status.c"
 
@@ -112,6 +114,7 @@ check_status(void)
 {
     size_t                       i;
     json_t                      *all, *one;
+    ngx_http_vstream_row_t      *row;
     ngx_pool_t                  *pool = ngx_create_pool(0, NULL);
     ngx_http_vstream_main_conf_t vmcf = { .origin = ngx_string("nginx") };
 
@@ -121,10 +124,11 @@ check_status(void)
                == surveyed->nrows);
 
     for (i = 0; i < surveyed->nrows; i++) {
-        check_row(json_array_get(json_object_get(all, "cameras"), i),
-                  &surveyed->rows[i]);
-        one = check_json(pool, &vmcf, &surveyed->rows[i]);
-        check_row(one, &surveyed->rows[i]);
+        row = &surveyed->rows[i];
+        fuzz_check(row != NULL);
+        check_row(json_array_get(json_object_get(all, "cameras"), i), row);
+        one = check_json(pool, &vmcf, row);
+        check_row(one, row);
         json_decref(one);
     }
 
