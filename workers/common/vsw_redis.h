@@ -32,7 +32,12 @@
 #define VSW_REDIS_RETRY_MS   50    /* first delay, doubled up to ... */
 #define VSW_REDIS_STEADY_MS  2000 /* up for this long: the next delay is short */
 #define VSW_REDIS_RETRY_MAX  500
-#define VSW_REDIS_INPUT_MAX  (8u * 1024 * 1024) /* one reply at most */
+
+/*
+ * Most of one reply: as many cameras as a replica may know, each with two
+ * sources and a name of the greatest length, come to 22 MiB.
+ */
+#define VSW_REDIS_INPUT_MAX (24u * 1024 * 1024)
 
 
 typedef struct vsw_redis_s vsw_redis_t;
