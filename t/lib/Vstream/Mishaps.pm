@@ -149,7 +149,7 @@ sub stop_camera_server ($system, $draw, $long) {
 sub kill_spawner ($system, $draw, $) {
     my $replica = one_of($draw, $system->replicas);
 
-    $replica->expect(qr/spawner is gone/);
+    $replica->expect(qr/spawner is gone|camera process could not be started/);
     kill 'KILL', $replica->overview->{spawner};
     return $replica->name;
 }
