@@ -106,6 +106,7 @@ sub try_them ($how, $over, @drip) {
     }, $timeout_s + 120), "$how: all who take nothing are closed, and counted"
         or diag stalled() - $before;
 
+    sleep 1; # until they have seen it
     my $gone = $bad->stop;
     my $seen = $viewers->stop;
 
